@@ -1,0 +1,60 @@
+# The one front door. `make help` lists what it opens.
+SHELL := /bin/bash
+BIN := .venv/bin
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo setup setup-dev test test-quick lint format types imports bench bench-analysis check-deploy screenshots docs lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: ## Install what running needs into .venv
+	@tools/bootstrap.sh --runtime
+
+setup-dev: ## Install what tests and benchmarks need too
+	@tools/bootstrap.sh
+
+run: setup ## Bring everything up on http://localhost:8000 (MUSIC_DIR=... for a folder of music)
+	@$(BIN)/audiomuse up
+
+demo: setup ## Make up a small library, analyse it, make playlists and open the page
+	@$(BIN)/audiomuse demo
+
+test: setup-dev lint ## Every check and every test
+	$(BIN)/pytest
+
+test-quick: setup-dev ## The tests without browser, databases and long ones
+	$(BIN)/pytest -m "not e2e and not postgres and not slow"
+
+lint: setup-dev ## Style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev ## Put the code into its style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev ## Run every benchmark; each prints BENCH lines (DIR=... for real music)
+	@set -e; for file in benchmarks/bench_*.py; do echo "# $$file"; $(BIN)/python $$file $(if $(DIR),--dir "$(DIR)"); done
+
+bench-analysis: setup-dev ## Compare decode, our analysis and the original recipe on DIR=...
+	@$(BIN)/python benchmarks/bench_analysis.py --dir "$(DIR)"
+
+check-deploy: setup-dev ## Check containers, manifests and workflows without a container engine
+	@tools/check_deploy.sh
+
+screenshots: setup-dev ## Take the pictures of README and docs from the running page
+	@$(BIN)/python tools/screenshots.py
+
+lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml -o requirements-run.lock
+
+clean: ## Remove what was built
+	rm -rf .venv .bootstrap build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Use cases: what AudioMuse can do, knowing no framework."""
