@@ -59,6 +59,7 @@ def plucked(hz: float, seconds: float, rng: np.random.Generator, *, damping: flo
     period = max(2, round(SR / hz - 0.5))
     burst = np.zeros(int(seconds * SR))
     burst[:period] = rng.uniform(-1, 1, period)
+    burst[:period] -= burst[:period].mean()  # an offset would ring on inaudibly
     loop = np.zeros(period + 2)
     loop[0], loop[period], loop[period + 1] = 1.0, -damping / 2, -damping / 2
     return np.asarray(lfilter([1.0], loop, burst))
