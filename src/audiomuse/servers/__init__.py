@@ -1,0 +1,23 @@
+"""Media servers: one Protocol, and Jellyfin, OpenSubsonic, a folder and memory behind it."""
+
+from audiomuse.servers.memory import MemoryServer
+from audiomuse.servers.protocol import (
+    AudioFile,
+    AudioStream,
+    Cover,
+    Library,
+    MediaServer,
+    RemotePlaylist,
+    ServerInfo,
+)
+
+__all__ = [
+    "AudioFile",
+    "AudioStream",
+    "Cover",
+    "Library",
+    "MediaServer",
+    "MemoryServer",
+    "RemotePlaylist",
+    "ServerInfo",
+]
