@@ -5,7 +5,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup setup-dev test test-quick lint format types imports bench bench-analysis check-deploy screenshots docs lock clean
+.PHONY: help run demo setup setup-dev setup-tests test test-quick lint format types imports bench bench-analysis check-deploy screenshots docs lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-16s %s\n", $$1, $$2}'
@@ -16,13 +16,17 @@ setup: ## Install what running needs into .venv
 setup-dev: ## Install what tests and benchmarks need too
 	@tools/bootstrap.sh
 
+setup-tests: ## Install the browser and the servers that tests drive, too (as root, by apt)
+	@tools/bootstrap.sh --test-tools
+
 run: setup ## Bring everything up on http://localhost:8000 (MUSIC_DIR=... for a folder of music)
 	@$(BIN)/audiomuse up
 
 demo: setup ## Make up a small library, analyse it, make playlists and open the page
 	@$(BIN)/audiomuse demo
 
-test: setup-dev lint ## Every check and every test
+test: setup-tests lint ## Every check and every test
+	@tools/bootstrap.sh --test-tools
 	$(BIN)/pytest
 
 test-quick: setup-dev ## The tests without browser, databases and long ones
@@ -50,11 +54,8 @@ check-deploy: setup-dev ## Check containers, manifests and workflows without a c
 screenshots: setup-dev ## Take the pictures of README and docs from the running page
 	@$(BIN)/python tools/screenshots.py
 
-lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --group dev pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml -o requirements-run.lock
+lock: ## Pin the newest versions that pyproject.toml allows
+	@tools/make_locks.sh
 
 clean: ## Remove what was built
 	rm -rf .venv .bootstrap build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

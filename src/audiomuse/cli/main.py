@@ -1,0 +1,65 @@
+"""The group of all commands, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from audiomuse import __version__
+from audiomuse.cli.analyze import analyze
+from audiomuse.cli.cluster import cluster
+from audiomuse.cli.inspect import inspect
+from audiomuse.cli.maintenance import backup, doctor, report, restore
+from audiomuse.cli.playlists import playlists
+from audiomuse.cli.serve import demo, up, web, worker
+from audiomuse.errors import AudioMuseError
+
+INTERRUPTED = 130
+
+
+class AudioMuseGroup(click.Group):
+    """Shows an expected error as one sentence on stderr, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AudioMuseError as e:
+            click.secho(f"Error: {e}", fg="red", err=True)
+            ctx.exit(1)
+        except BrokenPipeError:
+            # The reader (e.g. `head`) went away: nothing more to say, and no noise at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(cls=AudioMuseGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="audiomuse")
+def cli() -> None:
+    """AudioMuse hears your music once and turns the library into playlists you keep.
+
+    Every parameter can also be set in the environment; see docs/settings.md.
+    """
+
+
+for command in (up, web, worker, demo, analyze, cluster, playlists, inspect, doctor, report, backup, restore):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as e:
+        sys.exit(e.exit_code)
+    except click.UsageError as e:
+        e.show()
+        sys.exit(e.exit_code)
+    except click.ClickException as e:
+        e.show()
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. What was finished is kept; start again to go on from there.", err=True)
+        sys.exit(INTERRUPTED)
