@@ -110,12 +110,15 @@ install_test_tools() {
   packages=$(missing_test_tools)
   if [ -z "$packages" ]; then return; fi
   if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
-    say "installing for the tests:" $packages
+    say "installing for the tests:$packages"
     # RUNLEVEL=1: the servers are wanted as programs; the tests start their own, on ports of their own.
     export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+    local log
+    log=$(mktemp)
     # shellcheck disable=SC2086  # a list of words
-    { apt-get update -qq && apt-get install -qq -y --no-install-recommends $packages; } > /dev/null \
-      || say "apt-get could not install them"
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends $packages; } > "$log" 2>&1 \
+      || { say "apt-get could not install them:"; tail -n 5 "$log" >&2; }
+    rm -f "$log"
     packages=$(missing_test_tools)
   fi
   local package
