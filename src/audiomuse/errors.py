@@ -65,6 +65,10 @@ class StorageError(AudioMuseError):
     """The database cannot be used (disk full, read-only, newer schema): stop, mend, start again."""
 
 
+class StorageUnreachable(StorageError):
+    """The database does not answer just now (restart, lost connection, long lock): trying again may help."""
+
+
 class LibraryEmpty(AudioMuseError):
     """There is nothing (yet) to work on, e.g. clustering before any song was analysed."""
 

@@ -297,3 +297,5 @@ class JobItem:
     result: Mapping[str, Any] | None = None
     error_kind: str | None = None
     error: str | None = None
+    weight: int = 1
+    """What it adds to the job's `total` and `done`: a song 1, a batch of 25 runs 25, planning 0."""
