@@ -1,0 +1,129 @@
+"""Tempo: how fast people would tap along.
+
+Two witnesses are heard. The tempogram measures how strongly the onsets repeat at each tempo; it is exact, but
+half and double time look alike to it. The tempo network has learnt which of them people tap; it is coarse.
+Their product names the tempo, and the onsets then refine it well below one per cent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from audiomuse.audio.segments import Segments, as_segments
+from audiomuse.audio.tempo_input import tempo_patches
+from audiomuse.audio.tempogram import (
+    FRAMES_PER_SECOND,
+    TEMPI,
+    Float64,
+    onset_strength,
+    periodicity,
+    refine,
+    windows,
+)
+from audiomuse.errors import SignalError
+from audiomuse.model import Float32, Tempo
+
+TempoNetwork = Callable[[Float32], Float32]
+"""Takes patches (n, 40, 256) of `tempo_patches`, gives (n, 256) probabilities of 30, 31 .. 285 BPM."""
+
+_N_BANDS = 96
+_SHORTEST_S = 2.0
+_NETWORK_BPM = np.arange(30.0, 286.0)
+_PRIOR_BPM, _PRIOR_OCTAVES = 120.0, 0.6
+_NETWORK_FLOOR = 0.02
+_LEAST_CLARITY = 0.12
+_FULL_CLARITY = 0.5
+_NETWORK_OCTAVES = 0.04
+_RELATED = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
+_LEAST_ALTERNATIVE = 0.02
+
+
+def estimate_tempo(y: Segments, mel: Segments, *, network: TempoNetwork | None = None) -> Tempo | None:
+    """Estimate the global tempo of a piece.
+
+    Parameters
+    ----------
+    y : ndarray, shape=(n_samples,), or list of such
+        Mono audio at 16 kHz, finite; only the network hears it. Windows of a long piece count together.
+    mel : ndarray, shape=(n_frames, 96), or list of such
+        ``log10(1 + 10000 x)`` mel frames of the same windows, hop 256, as MusiCNN hears them.
+    network : callable, optional
+        TempoCNN: patches of `tempo_patches`, shape (n, 40, 256), to probabilities of 30 .. 285 BPM, shape
+        (n, 256). Without it a prior around 120 BPM decides between half and double time.
+
+    Returns
+    -------
+    Tempo or None
+        `Tempo.alternative_bpm` is the best tempo related to the first by a factor of 2, 3 or 3/2, if the
+        piece pulses there at all. ``None`` if the piece has no pulse (silence, drones, noise) or lasts less
+        than two seconds.
+
+    Raises
+    ------
+    SignalError
+        If an array has the wrong shape or holds NaN or infinity.
+
+    References
+    ----------
+    .. [1] G. Peeters, "Template-based estimation of time-varying tempo", EURASIP JASP, 2007.
+    .. [2] H. Schreiber and M. Müller, "Musical tempo and key estimation using convolutional neural networks
+       with directional filters", SMC 2019.
+    """
+    audio = as_segments(y, ndim=1, what="audio")
+    frames = as_segments(mel, ndim=2, what="mel frames")
+    if any(segment.shape[1] != _N_BANDS for segment in frames):
+        raise SignalError(f"mel frames must have {_N_BANDS} bands")
+    if sum(len(segment) for segment in frames) < _SHORTEST_S * FRAMES_PER_SECOND:
+        return None
+    onsets = [onset_strength(segment) for segment in frames]
+    repetition, oscillation = periodicity(windows(onsets))
+    clarity = float(np.median(repetition.max(axis=1)))
+    if clarity < _LEAST_CLARITY:
+        return None
+    pulse = repetition.mean(axis=0) * oscillation.mean(axis=0)
+    taste = _prior() if network is None else _heard_by(network, audio)
+    belief = pulse * taste
+    belief /= belief.sum()
+    best = int(np.argmax(belief))
+    alternative = _runner_up(belief, best)
+    bpm = refine(onsets, float(TEMPI[best]))
+    return Tempo(
+        bpm=bpm,
+        confidence=_confidence(clarity, belief, best, alternative),
+        alternative_bpm=None if alternative is None else bpm * alternative,
+    )
+
+
+def _prior() -> Float64:
+    return np.asarray(np.exp(-0.5 * (np.log2(TEMPI / _PRIOR_BPM) / _PRIOR_OCTAVES) ** 2))
+
+
+def _heard_by(network: TempoNetwork, audio: list[Float32]) -> Float64:
+    """Ask the network and spread its answer over the tempo axis, blurred to its own accuracy of 4 %."""
+    probabilities = network(tempo_patches(audio)).mean(axis=0, dtype=np.float64)
+    distance = np.log2(TEMPI[:, None] / _NETWORK_BPM) / _NETWORK_OCTAVES
+    near = np.exp(-0.5 * distance**2)
+    heard = near @ probabilities
+    return np.asarray(heard / heard.max() + _NETWORK_FLOOR)
+
+
+def _runner_up(belief: Float64, best: int) -> float | None:
+    """Return the ratio to the best tempo of the most credible related one."""
+    ratios = {ratio: _near(belief, TEMPI[best] * ratio) for ratio in _RELATED}
+    ratio, credit = max(ratios.items(), key=lambda item: item[1])
+    return ratio if credit > _LEAST_ALTERNATIVE * belief[best] else None
+
+
+def _near(belief: Float64, bpm: float) -> float:
+    """Return the highest belief within 4 % of a tempo, 0 outside the axis."""
+    inside = np.abs(np.log(TEMPI / bpm)) < 0.04
+    return float(belief[inside].max()) if inside.any() else 0.0
+
+
+def _confidence(clarity: float, belief: Float64, best: int, alternative: float | None) -> float:
+    """Multiply how clear the pulse is with how far the best octave is ahead of the next."""
+    rival = 0.0 if alternative is None else _near(belief, TEMPI[best] * alternative)
+    lead = belief[best] / (belief[best] + rival)
+    return float(min(clarity / _FULL_CLARITY, 1.0) * lead)
