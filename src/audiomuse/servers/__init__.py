@@ -1,5 +1,6 @@
 """Media servers: one Protocol, and Jellyfin, OpenSubsonic, a folder and memory behind it."""
 
+from audiomuse.servers.folder import FolderServer
 from audiomuse.servers.memory import MemoryServer
 from audiomuse.servers.protocol import (
     AudioFile,
@@ -15,6 +16,7 @@ __all__ = [
     "AudioFile",
     "AudioStream",
     "Cover",
+    "FolderServer",
     "Library",
     "MediaServer",
     "MemoryServer",

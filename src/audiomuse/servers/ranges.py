@@ -23,7 +23,6 @@ AUDIO_TYPES: dict[str, str] = {
     "mka": "audio/x-matroska",
     "mp2": "audio/mpeg",
     "mp3": "audio/mpeg",
-    "mp4": "audio/mp4",
     "mpc": "audio/x-musepack",
     "oga": "audio/ogg",
     "ogg": "audio/ogg",
