@@ -30,7 +30,7 @@ _CONTAINERS = (
     "mp3,mpc,mpc8,mpeg,mpegts,mulaw,nut,ogg,oma,opus,rm,rso,shn,sln,sox,tak,truehd,tta,voc,w64,wav,webm,wsd,wv,"
     "xwma"
 )
-"""Containers that hold sound themselves. Left out on purpose: hls, dash, concat and others that open files."""
+"""Containers that hold sound themselves. Left out on purpose: hls, dash, concat and others that open more."""
 
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
 _LARGEST_SAMPLE = 100.0
