@@ -7,9 +7,9 @@ far is pooled over time by maximum and mean, and two dense layers make 200 units
 
 Of the 561 front-end kernels in the MSD checkpoint 497 are zero. A channel with a zero kernel is a constant,
 and the constant can be folded into the biases of the layers that read it (near the ends of a patch, where
-zero padding replaces the constant, the bias depends on time). `pruned_graph` does that in double precision and
-computes the filters that are left with fewer, wider convolutions; `full_graph` is the plain transcript that
-it is compared with.
+zero padding replaces the constant, the bias depends on time). `pruned_graph` does that in double precision
+and computes the filters that are left with fewer, wider convolutions; `full_graph` is the plain transcript
+that it is compared with.
 
 References
 ----------

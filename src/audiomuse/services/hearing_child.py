@@ -74,14 +74,14 @@ def main() -> None:
         _be_modest(config)
         listener = in_process_listener(config)
         _answer(answers, {"ready": listener.features_version})
-    except Exception as e:
+    except Exception as e:  # noqa: BLE001 - described to the parent, which decides
         _answer(answers, _describe(e))
         return
     while True:
         path = Path(questions.get()["path"])
         try:
             answer = {"features": features_to_json(listener.hear(path))}
-        except Exception as e:  # whatever a file causes, the next one is heard
+        except Exception as e:  # noqa: BLE001 - whatever a file causes, the next one is heard
             answer = _describe(e, path)
         _answer(answers, answer | {"rss_mb": _resident_mb()})
 
