@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from audiomuse.audio.tempo_input import N_BANDS, PATCH_FRAMES
-from audiomuse.errors import ModelError, SignalError
+from audiomuse.errors import SignalError
+from audiomuse.inference.session import OnnxModel
 from audiomuse.model import Float32
 
-_WEIGHTS = "tempocnn_deepsquare_k4.onnx"
+WEIGHTS = Path(__file__).parent / "weights" / "tempocnn_deepsquare_k4.onnx"
+SHA256 = "b52975073fb1fabea69b138f40a0cf78dbda14505ca3e5d6c1445e9b52de8c8f"
+
+_N_TEMPI = 256
 _BATCH = 32
 """Patches at a time: more is not faster and only costs memory."""
 
 
 class TempoCNN:
-    """The network ``deepsquare_k4`` of TempoCNN [1]_ on one thread, loaded once and then called.
-
-    Raises
-    ------
-    ModelError
-        If the weights are missing or damaged.
+    """The network ``deepsquare_k4`` of TempoCNN [1]_, to be called with patches.
 
     References
     ----------
@@ -31,14 +29,12 @@ class TempoCNN:
     """
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        try:
-            weights = (files("audiomuse.inference") / "weights" / _WEIGHTS).read_bytes()
-            self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-        except Exception as e:  # ONNX Runtime raises classes of its own that share no base
-            raise ModelError(f"the tempo network {_WEIGHTS} cannot be loaded: {e}") from e
+        self.session = OnnxModel(
+            WEIGHTS,
+            inputs={"melspectrogram": (None, N_BANDS, None)},
+            outputs={"probabilities": (None, _N_TEMPI)},
+            sha256=SHA256,
+        )
 
     def __call__(self, patches: Float32) -> Float32:
         """Say how probable each tempo is.
@@ -57,11 +53,12 @@ class TempoCNN:
         ------
         SignalError
             If `patches` has another shape.
+        ModelError
+            If the network cannot be loaded or fails.
         """
         if patches.ndim != 3 or patches.shape[1:] != (N_BANDS, PATCH_FRAMES):
             raise SignalError(f"expected patches (n, {N_BANDS}, {PATCH_FRAMES}), got shape {patches.shape}")
-        heard = [
-            self._session.run(["probabilities"], {"melspectrogram": patches[start : start + _BATCH]})[0]
-            for start in range(0, len(patches), _BATCH)
-        ]
-        return np.concatenate(heard) if heard else np.empty((0, 256), np.float32)
+        heard = [np.empty((0, _N_TEMPI), np.float32)]
+        for start in range(0, len(patches), _BATCH):
+            heard += self.session.run(melspectrogram=patches[start : start + _BATCH])
+        return np.concatenate(heard)
