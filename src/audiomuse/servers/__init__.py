@@ -1,6 +1,8 @@
 """Media servers: one Protocol, and Jellyfin, OpenSubsonic, a folder and memory behind it."""
 
+from audiomuse.servers.factory import open_server
 from audiomuse.servers.folder import FolderServer
+from audiomuse.servers.jellyfin import JellyfinServer
 from audiomuse.servers.memory import MemoryServer
 from audiomuse.servers.protocol import (
     AudioFile,
@@ -17,9 +19,11 @@ __all__ = [
     "AudioStream",
     "Cover",
     "FolderServer",
+    "JellyfinServer",
     "Library",
     "MediaServer",
     "MemoryServer",
     "RemotePlaylist",
     "ServerInfo",
+    "open_server",
 ]
