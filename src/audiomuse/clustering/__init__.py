@@ -1,0 +1,37 @@
+"""Grouping a library: estimators, the judge, and an evolutionary search for the best grouping."""
+
+from audiomuse.clustering.evaluator import Evaluator, SearchPlan, cluster_means
+from audiomuse.clustering.evolution import Candidate, Evolution, Trial
+from audiomuse.clustering.judge import (
+    PART_NAMES,
+    Evaluation,
+    Judge,
+    JudgeLimits,
+    JudgeWeights,
+    original_score,
+)
+from audiomuse.clustering.parameters import ALGORITHMS, SearchParameters
+from audiomuse.clustering.search import SearchProgress, SearchResult, WarmStart, search
+from audiomuse.clustering.space import SearchSpace
+
+__all__ = [
+    "ALGORITHMS",
+    "PART_NAMES",
+    "Candidate",
+    "Evaluation",
+    "Evaluator",
+    "Evolution",
+    "Judge",
+    "JudgeLimits",
+    "JudgeWeights",
+    "SearchParameters",
+    "SearchPlan",
+    "SearchProgress",
+    "SearchResult",
+    "SearchSpace",
+    "Trial",
+    "WarmStart",
+    "cluster_means",
+    "original_score",
+    "search",
+]

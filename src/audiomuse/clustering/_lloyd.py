@@ -1,0 +1,150 @@
+"""k-means by dense passes: one matrix product per assignment, one sparse product per update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+Points = NDArray[np.floating[Any]]
+Labels = NDArray[np.int32]
+
+_ROWS_AT_A_TIME = 32_768
+_MAX_SEEDING_ROWS = 4_096
+"""k-means++ needs no more points than this to spread its centres."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partition:
+    """A finished k-means."""
+
+    labels: Labels
+    centres: Points
+    n_iter: int
+
+
+def spread_centres(points: Points, n_clusters: int, rng: np.random.Generator) -> Points:
+    """Choose starting centres among the points by k-means++ (Arthur and Vassilvitskii, 2007).
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, d)
+    n_clusters : int, 1..n
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n_clusters, d)
+    """
+    if len(points) > max(_MAX_SEEDING_ROWS, n_clusters):
+        points = points[rng.choice(len(points), max(_MAX_SEEDING_ROWS, n_clusters), replace=False)]
+    squares = np.einsum("ij,ij->i", points, points)
+    chosen = [int(rng.integers(len(points)))]
+    nearest = np.full(len(points), np.inf, dtype=points.dtype)
+    for draw in rng.random(n_clusters - 1):
+        latest = points[chosen[-1]]
+        distance = squares - 2.0 * (points @ latest) + squares[chosen[-1]]
+        np.minimum(nearest, np.maximum(distance, 0.0), out=nearest)
+        nearest[chosen[-1]] = 0.0
+        cumulated = np.cumsum(nearest, dtype=np.float64)
+        if cumulated[-1] <= 0:  # fewer distinct points than centres: any other point will do
+            chosen.append(_first_unused(chosen, len(points)))
+            continue
+        position = int(np.searchsorted(cumulated, draw * cumulated[-1], side="right"))
+        chosen.append(min(position, len(points) - 1))
+    return points[chosen]
+
+
+def lloyd(points: Points, centres: Points, *, max_iter: int, still_moving: float = 0.0) -> Partition:
+    """Move centres to the means of their points until hardly a point changes its cluster.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, d)
+    centres : ndarray, shape (k, d)
+        Where to start; not changed.
+    max_iter : int > 0
+        Rounds at most.
+    still_moving : float, 0..1
+        Stop when no more than this share of the points changed cluster in a round.
+
+    Returns
+    -------
+    Partition
+        Labels belong to the returned centres only if the rounds sufficed; every cluster has a point as
+        long as there are enough distinct points.
+    """
+    centres = centres.copy()
+    labels = nearest_centre(points, centres)
+    n_iter = 0
+    while n_iter < max_iter:
+        n_iter += 1
+        centres = _means(points, labels, centres)
+        moved = nearest_centre(points, centres)
+        changed = np.count_nonzero(moved != labels)
+        labels = moved
+        if changed <= still_moving * len(points):
+            break
+    return Partition(labels, centres, n_iter)
+
+
+def nearest_centre(points: Points, centres: Points) -> Labels:
+    """Return the index of the nearest centre of each point, shape (n,)."""
+    labels = np.empty(len(points), dtype=np.int32)
+    for rows in row_blocks(len(points)):
+        labels[rows] = _relative_distances(points[rows], centres).argmin(axis=1)
+    return labels
+
+
+def squared_error(points: Points, partition_labels: Labels, centres: Points) -> float:
+    """Return the sum of squared distances of the points to the centres of their clusters."""
+    total = 0.0
+    for rows in row_blocks(len(points)):
+        total += float(((points[rows] - centres[partition_labels[rows]]) ** 2).sum(dtype=np.float64))
+    return total
+
+
+def row_blocks(n_rows: int) -> Iterator[slice]:
+    """Yield slices that cover all rows, small enough for a distance matrix to stay in the cache."""
+    for start in range(0, n_rows, _ROWS_AT_A_TIME):
+        yield slice(start, min(start + _ROWS_AT_A_TIME, n_rows))
+
+
+def cluster_sums(points: Points, labels: Labels, n_clusters: int) -> tuple[Points, NDArray[np.int64]]:
+    """Return the sum of the points of each cluster, shape (k, d), and their number, shape (k,).
+
+    Labels must be 0..k-1.
+    """
+    member_of = csc_array(
+        (np.ones(len(points), dtype=points.dtype), labels, np.arange(len(points) + 1, dtype=np.int32)),
+        shape=(n_clusters, len(points)),
+    )
+    return np.asarray(member_of @ points), np.bincount(labels, minlength=n_clusters)
+
+
+def _relative_distances(points: Points, centres: Points) -> Points:
+    """Squared distances less the squared length of the point: the order of the centres is the same."""
+    distances = points @ (-2.0 * centres.T)
+    distances += np.einsum("ij,ij->i", centres, centres)
+    return np.asarray(distances)
+
+
+def _means(points: Points, labels: Labels, centres: Points) -> Points:
+    sums, sizes = cluster_sums(points, labels, len(centres))
+    means = (sums / np.maximum(sizes, 1)[:, None]).astype(points.dtype)
+    empty = np.flatnonzero(sizes == 0)
+    if len(empty):
+        # An empty cluster starts again at the points that fit worst where they are.
+        error = ((points - means[labels]) ** 2).sum(axis=1)
+        worst = np.argsort(-error, kind="stable")[: len(empty)]
+        means[empty[: len(worst)]] = points[worst]
+    return np.asarray(means)
+
+
+def _first_unused(chosen: list[int], n: int) -> int:
+    used = set(chosen)
+    return next((index for index in range(n) if index not in used), 0)
