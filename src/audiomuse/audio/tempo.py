@@ -32,8 +32,13 @@ _N_BANDS = 96
 _SHORTEST_S = 2.0
 _NETWORK_BPM = np.arange(30.0, 286.0)
 _PRIOR_BPM, _PRIOR_OCTAVES = 120.0, 0.6
-_NETWORK_FLOOR = 0.02
-_LEAST_CLARITY = 0.12
+_NIL = 0.002
+_PULSE_EXPONENT = 0.6
+_DOUBT = 0.1
+"""A tempo that the network rules out is still possible if the onsets insist."""
+_LEAST_CLARITY = 0.08
+_CHANCE_CLARITY = 5.0
+"""Noise repeats itself by chance, the less the longer it is: up to 5 over the root of its frames."""
 _FULL_CLARITY = 0.5
 _NETWORK_OCTAVES = 0.04
 _RELATED = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
@@ -79,13 +84,11 @@ def estimate_tempo(y: Segments, mel: Segments, *, network: TempoNetwork | None =
         return None
     onsets = [onset_strength(segment) for segment in frames]
     repetition, oscillation = periodicity(windows(onsets))
-    clarity = float(np.median(repetition.max(axis=1)))
-    if clarity < _LEAST_CLARITY:
+    clarity = float(repetition.mean(axis=0).max())
+    if clarity < max(_LEAST_CLARITY, _CHANCE_CLARITY / np.sqrt(sum(map(len, frames)))):
         return None
-    pulse = repetition.mean(axis=0) * oscillation.mean(axis=0)
     taste = _prior() if network is None else _heard_by(network, audio)
-    belief = pulse * taste
-    belief /= belief.sum()
+    belief = _pulse(repetition.mean(axis=0), oscillation.mean(axis=0)) * (taste + _DOUBT)
     best = int(np.argmax(belief))
     alternative = _runner_up(belief, best)
     bpm = refine(onsets, float(TEMPI[best]))
@@ -94,6 +97,11 @@ def estimate_tempo(y: Segments, mel: Segments, *, network: TempoNetwork | None =
         confidence=_confidence(clarity, belief, best, alternative),
         alternative_bpm=None if alternative is None else bpm * alternative,
     )
+
+
+def _pulse(repetition: Float64, oscillation: Float64) -> Float64:
+    """Join both measures of the tempogram; where either is nil there can be no beat."""
+    return np.asarray(((repetition + _NIL) * (oscillation + _NIL)) ** _PULSE_EXPONENT)
 
 
 def _prior() -> Float64:
@@ -106,7 +114,7 @@ def _heard_by(network: TempoNetwork, audio: list[Float32]) -> Float64:
     distance = np.log2(TEMPI[:, None] / _NETWORK_BPM) / _NETWORK_OCTAVES
     near = np.exp(-0.5 * distance**2)
     heard = near @ probabilities
-    return np.asarray(heard / heard.max() + _NETWORK_FLOOR)
+    return np.asarray(heard / heard.max())
 
 
 def _runner_up(belief: Float64, best: int) -> float | None:

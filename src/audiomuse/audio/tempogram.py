@@ -20,9 +20,6 @@ _WINDOW_S = 16.0
 _LOCAL_MEAN_S = 0.5
 _LEAST_RISE = 0.5
 """Sum of the rises of 96 bands that any steady tone may have from frame to frame."""
-_N_LAGS = 4
-"""How many multiples of a beat's lag must agree."""
-
 _REFINE_WITHIN = 0.03
 _REFINE_STEPS = 61
 _STRETCH_FRAMES = int(60 * FRAMES_PER_SECOND)
@@ -78,7 +75,7 @@ def periodicity(pulses: Float64) -> tuple[Float64, Float64]:
     Returns
     -------
     repetition : ndarray, shape=(n_windows, n_tempi)
-        Mean autocorrelation at one to four beats, 1 for a perfect repetition, at least 0.
+        Autocorrelation at the lag of one beat, 1 for a perfect repetition, at least 0.
     oscillation : ndarray, shape=(n_windows, n_tempi)
         Magnitude of the spectrum relative to the sum of the onsets, 0..1.
 
@@ -93,8 +90,7 @@ def periodicity(pulses: Float64) -> tuple[Float64, Float64]:
     correlation = irfft(power, size, axis=1)[:, :n_frames]
     correlation /= np.maximum(correlation[:, :1], 1e-12)
     correlation /= 1 - np.arange(n_frames) / n_frames + 1e-3
-    lags = FRAMES_PER_SECOND * 60 / TEMPI
-    repetition = np.mean([_at(correlation, lags * k) for k in range(1, _N_LAGS + 1)], axis=0)
+    repetition = _at(correlation, FRAMES_PER_SECOND * 60 / TEMPI)
 
     fine = next_fast_len(8 * n_frames, real=True)
     tapered = pulses * np.hanning(n_frames)
