@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Resolve pyproject.toml anew and write the three locks; needs uv and a package registry.
+# Resolve pyproject.toml anew and write the locks; needs uv and a package registry.
 #
 #   requirements.lock        the program and the tools of its developers
 #   requirements-run.lock    the program alone: what the image and `make run` install
 #   requirements-build.lock  what makes .venv and the wheel
+#   tools/check_deploy*.lock what `make check-deploy` checks with
 #
-# The two smaller locks are constrained by the first, so a package has one version everywhere. Extra
+# The locks for running and building are constrained by the first, so a package has one version everywhere. Extra
 # arguments go to uv, e.g. `tools/make_locks.sh --upgrade`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,3 +19,5 @@ compile() {
 compile pyproject.toml --group dev -o requirements.lock "$@"
 compile pyproject.toml --no-annotate -c requirements.lock -o requirements-run.lock
 compile --group build --no-annotate -c requirements.lock -o requirements-build.lock
+compile tools/check_deploy.in --no-annotate -o tools/check_deploy.lock "$@"
+compile tools/check_deploy_binaries.in --no-annotate --no-deps -o tools/check_deploy_binaries.lock "$@"
