@@ -1,0 +1,325 @@
+"""What we heard: features by track and version, the library as arrays, the files we could not hear."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from audiomuse.model import (
+    EMBEDDING_SIZE,
+    MSD_TAGS,
+    PITCH_CLASSES,
+    FeatureMatrix,
+    Float32,
+    Key,
+    Tempo,
+    TrackFeatures,
+)
+from audiomuse.storage.engine import Database, chunks
+from audiomuse.storage.music_schema import audio_failures, tracks
+from audiomuse.storage.music_schema import features as table
+from audiomuse.storage.types import pack, unpack
+
+_ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFailure:
+    """A file that could not be heard, and why."""
+
+    track_id: str
+    kind: str
+    """The stable word of `AudioError.kind`, or ``"missing"``."""
+    message: str
+    attempts: int
+    failed_at: datetime
+    features_version: str
+
+
+class FeatureRows:
+    """Features by (track, version). Numbers of two versions never mix."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, track_id: str, features: TrackFeatures) -> None:
+        """Keep what was heard in a track and forget that it ever failed, in one transaction.
+
+        Doing it twice leaves one row: the second result replaces the first.
+        """
+        with self._database.write() as connection:
+            row = _row(track_id, features, self._database.moment(connection))
+            self._database.upsert(connection, table, [row])
+            connection.execute(sa.delete(audio_failures).where(audio_failures.c.track_id == track_id))
+
+    def get(self, track_id: str, features_version: str) -> TrackFeatures | None:
+        """Return what was heard in a track; None if it is not analysed (by that version)."""
+        return self.get_many([track_id], features_version).get(track_id)
+
+    def get_many(self, track_ids: Sequence[str], features_version: str) -> dict[str, TrackFeatures]:
+        """Return the features of the analysed ones among `track_ids`, by track id."""
+        found: dict[str, TrackFeatures] = {}
+        with self._database.read() as connection:
+            for some in chunks(list(track_ids)):
+                query = sa.select(table).where(
+                    table.c.features_version == features_version, table.c.track_id.in_(some)
+                )
+                found.update({row.track_id: features_of(row) for row in connection.execute(query)})
+        return found
+
+    def analysed_ids(self, features_version: str, track_ids: Iterable[str] | None = None) -> set[str]:
+        """Return which of `track_ids` (None: of all tracks) are analysed by `features_version`."""
+        query = sa.select(table.c.track_id).where(table.c.features_version == features_version)
+        with self._database.read() as connection:
+            if track_ids is None:
+                return set(connection.scalars(query))
+            wanted = list(track_ids)
+            if len(wanted) > 5000:
+                return set(connection.scalars(query)).intersection(wanted)
+            found: set[str] = set()
+            for some in chunks(wanted):
+                found.update(connection.scalars(query.where(table.c.track_id.in_(some))))
+            return found
+
+    def count(self, features_version: str) -> int:
+        """Return how many tracks of the library are analysed by `features_version`."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(table.join(tracks, tracks.c.id == table.c.track_id))
+            .where(table.c.features_version == features_version, tracks.c.present)
+        )
+        with self._database.read() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def drop_other_versions(self, features_version: str) -> int:
+        """Delete the features of every other version; return how many rows that were."""
+        with self._database.write() as connection:
+            gone = connection.execute(sa.delete(table).where(table.c.features_version != features_version))
+            return int(gone.rowcount)
+
+    def load_matrix(self, features_version: str) -> FeatureMatrix:
+        """Return the analysed library as arrays, ordered by track id.
+
+        Only tracks that are present, analysed by `features_version` and not silent are in it. Rows are
+        copied piece by piece into arrays of the final size, so that the peak is little more than the result.
+        """
+        chosen = sa.and_(
+            tracks.c.present, table.c.features_version == features_version, table.c.embedding.is_not(None)
+        )
+        joined = table.join(tracks, tracks.c.id == table.c.track_id)
+        with self._database.read() as connection:
+            n = int(connection.scalar(sa.select(sa.func.count()).select_from(joined).where(chosen)) or 0)
+            columns = _Columns(n)
+            query = (
+                sa.select(
+                    tracks.c.id, tracks.c.artist, tracks.c.title, tracks.c.album,
+                    table.c.duration_s, table.c.tempo_bpm, table.c.key_index,
+                    table.c.loudness_lufs, table.c.energy, table.c.tags, table.c.embedding,
+                )
+                .select_from(joined).where(chosen).order_by(tracks.c.id)
+            )  # fmt: skip
+            for rows in _pieces(connection, query):
+                columns.append(rows)
+        return columns.matrix(features_version)
+
+
+class FailureRows:
+    """Songs that could not be heard. They are due again on demand, when their file or our version changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, track_id: str, *, kind: str, message: str, features_version: str) -> None:
+        """Remember that a track failed, together with the size and date that its file has now."""
+        with self._database.write() as connection:
+            query = sa.select(audio_failures.c.attempts).where(audio_failures.c.track_id == track_id)
+            attempts = int(connection.scalar(query) or 0)
+            file = connection.execute(
+                sa.select(tracks.c.size_bytes, tracks.c.modified_at).where(tracks.c.id == track_id)
+            ).one_or_none()
+            if file is None:
+                return  # nobody ever listed it: there is no song to show the failure at
+            row = {
+                "track_id": track_id,
+                "features_version": features_version,
+                "kind": kind,
+                "message": message,
+                "attempts": attempts + 1,
+                "failed_at": self._database.moment(connection),
+                "size_bytes": file.size_bytes,
+                "modified_at": file.modified_at,
+            }
+            self._database.upsert(connection, audio_failures, [row])
+
+    def all(self, *, offset: int = 0, limit: int = 1000) -> list[AudioFailure]:
+        """Return the failures of tracks that are still there, newest first."""
+        query = (
+            sa.select(audio_failures)
+            .join(tracks, tracks.c.id == audio_failures.c.track_id)
+            .where(tracks.c.present)
+            .order_by(audio_failures.c.failed_at.desc(), audio_failures.c.track_id)
+            .offset(offset)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [_failure(row) for row in connection.execute(query)]
+
+    def get(self, track_id: str) -> AudioFailure | None:
+        """Return why a track could not be heard; None if it did not fail."""
+        with self._database.read() as connection:
+            query = sa.select(audio_failures).where(audio_failures.c.track_id == track_id)
+            row = connection.execute(query).one_or_none()
+            return None if row is None else _failure(row)
+
+    def count(self) -> int:
+        """Return how many tracks of the library could not be heard."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(audio_failures.join(tracks, tracks.c.id == audio_failures.c.track_id))
+            .where(tracks.c.present)
+        )
+        with self._database.read() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def current_ids(self, features_version: str) -> set[str]:
+        """Return the tracks that would only fail again: same version, and the file has not changed."""
+        same_file = sa.and_(
+            tracks.c.size_bytes.is_not_distinct_from(audio_failures.c.size_bytes),
+            tracks.c.modified_at.is_not_distinct_from(audio_failures.c.modified_at),
+        )
+        query = (
+            sa.select(audio_failures.c.track_id)
+            .join(tracks, tracks.c.id == audio_failures.c.track_id)
+            .where(audio_failures.c.features_version == features_version, same_file)
+        )
+        with self._database.read() as connection:
+            return set(connection.scalars(query))
+
+    def clear(self, track_ids: Sequence[str] | None = None) -> int:
+        """Make failed tracks due again (None: all of them); return how many."""
+        with self._database.write() as connection:
+            if track_ids is None:
+                return int(connection.execute(sa.delete(audio_failures)).rowcount)
+            return sum(
+                int(connection.execute(
+                    sa.delete(audio_failures).where(audio_failures.c.track_id.in_(some))
+                ).rowcount)
+                for some in chunks(list(track_ids))
+            )  # fmt: skip
+
+
+class _Columns:
+    """The growing columns of a `FeatureMatrix` with `n` rows."""
+
+    def __init__(self, n: int) -> None:
+        self.n = 0
+        self.texts: tuple[list[str], list[str], list[str], list[str]] = ([], [], [], [])
+        self.numbers = {
+            name: np.full(n, np.nan, dtype=np.float32)
+            for name in ("duration_s", "tempo_bpm", "loudness_lufs", "energy")
+        }
+        self.key_index = np.full(n, -1, dtype=np.int8)
+        self.tags = np.zeros((n, len(MSD_TAGS)), dtype=np.float32)
+        self.embedding = np.empty((n, EMBEDDING_SIZE), dtype=np.float32)
+
+    def append(self, rows: Sequence[Row[Any]]) -> None:
+        here = slice(self.n, self.n + len(rows))
+        self.n += len(rows)
+        ids, artists, titles, albums, duration, tempo, keys, loudness, energy, tags, embedding = zip(
+            *rows, strict=True
+        )
+        self.texts[0].extend(ids)
+        for column, values in zip(self.texts[1:], (artists, titles, albums), strict=True):
+            column.extend(value or "" for value in values)
+        for name, values in zip(self.numbers, (duration, tempo, loudness, energy), strict=True):
+            self.numbers[name][here] = np.array(values, dtype=np.float64)  # None becomes NaN
+        self.key_index[here] = [-1 if key is None else key for key in keys]
+        silence = bytes(4 * len(MSD_TAGS))
+        self.tags[here] = _matrix([silence if blob is None else blob for blob in tags], len(MSD_TAGS))
+        self.embedding[here] = _matrix(embedding, EMBEDDING_SIZE)
+
+    def matrix(self, features_version: str) -> FeatureMatrix:
+        ids, artists, titles, albums = (tuple(column) for column in self.texts)
+        return FeatureMatrix(
+            ids=ids,
+            artists=artists,
+            titles=titles,
+            albums=albums,
+            key_index=self.key_index,
+            tags=self.tags,
+            embedding=self.embedding,
+            features_version=features_version,
+            **self.numbers,
+        )
+
+
+def features_of(row: Row[Any]) -> TrackFeatures:
+    """Make `TrackFeatures` from a row of the features table."""
+    tempo = None
+    if row.tempo_bpm is not None:
+        tempo = Tempo(row.tempo_bpm, row.tempo_confidence or 0.0, row.tempo_alternative_bpm)
+    return TrackFeatures(
+        features_version=row.features_version,
+        duration_s=row.duration_s,
+        tempo=tempo,
+        key=key_of(row.key_index, row.key_strength),
+        loudness_lufs=row.loudness_lufs,
+        energy=row.energy,
+        tags=unpack(row.tags),
+        embedding=unpack(row.embedding),
+        moods=row.moods or {},
+    )
+
+
+def key_of(index: int | None, strength: float | None) -> Key | None:
+    """Return the key with the index of `FeatureMatrix.key_index`; None for None."""
+    if index is None:
+        return None
+    return Key(PITCH_CLASSES[index % 12], "major" if index < 12 else "minor", strength or 0.0)
+
+
+def _row(track_id: str, features: TrackFeatures, moment: datetime) -> dict[str, Any]:
+    tempo, key = features.tempo, features.key
+    return {
+        "track_id": track_id,
+        "features_version": features.features_version,
+        "duration_s": features.duration_s,
+        "tempo_bpm": _finite(tempo.bpm) if tempo else None,
+        "tempo_confidence": _finite(tempo.confidence) if tempo else None,
+        "tempo_alternative_bpm": _finite(tempo.alternative_bpm) if tempo else None,
+        "key_index": (PITCH_CLASSES.index(key.tonic) + (12 if key.scale == "minor" else 0)) if key else None,
+        "key_strength": _finite(key.strength) if key else None,
+        "loudness_lufs": _finite(features.loudness_lufs),
+        "energy": _finite(features.energy),
+        "tags": pack(features.tags),
+        "embedding": pack(features.embedding),
+        "moods": {name: float(value) for name, value in features.moods.items()},
+        "analysed_at": moment,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a plain float; infinite and not-a-number values are "nothing" and must not be sorted by."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _failure(row: Row[Any]) -> AudioFailure:
+    return AudioFailure(
+        row.track_id, row.kind, row.message, row.attempts, row.failed_at, row.features_version
+    )
+
+
+def _matrix(blobs: Sequence[bytes], width: int) -> Float32:
+    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), width)
+
+
+def _pieces(connection: Connection, query: sa.Select[Any]) -> Iterator[Sequence[Row[Any]]]:
+    streamed = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    yield from streamed.partitions()
