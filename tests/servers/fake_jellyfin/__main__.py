@@ -8,9 +8,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from . import API_KEY, FakeJellyfin, library_from, small_library
+
+
+class _BriefHandler(WSGIRequestHandler):
+    """Logs requests without their queries, which hold hundreds of ids."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        print(f"{self.command} {self.path.partition('?')[0]} {code}", flush=True)
 
 
 def main() -> None:
@@ -22,7 +29,7 @@ def main() -> None:
     given = parser.parse_args()
     fake = FakeJellyfin(library_from(given.music) if given.music else small_library(), version=given.version)
     fake.keys = {given.key}
-    server = make_server("127.0.0.1", given.port, fake.app, threaded=True)
+    server = make_server("127.0.0.1", given.port, fake.app, threaded=True, request_handler=_BriefHandler)
     library = fake.library
     print(f"JELLYFIN_URL=http://127.0.0.1:{server.server_port}", f"JELLYFIN_TOKEN={given.key}", flush=True)
     print(f"{len(library.albums)} albums, {len(library.tracks)} tracks; user ann", flush=True)

@@ -129,7 +129,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/Library/VirtualFolders",
         answer=[
-            {"Name": "text", "CollectionType": Words("music", "movies"), "ItemId": "text", "Locations": ["text"]}
+            {
+                "Name": "text", "CollectionType": Words("music", "movies"), "ItemId": "text",
+                "Locations": ["text"],
+            }
         ],
     ),
     Operation("GET", "/UserViews", query={"userId": "id"}, answer=_PAGE, since=(10, 9)),
