@@ -104,14 +104,17 @@ class FeatureRows:
             gone = connection.execute(sa.delete(table).where(table.c.features_version != features_version))
             return int(gone.rowcount)
 
-    def load_matrix(self, features_version: str) -> FeatureMatrix:
+    def load_matrix(self, features_version: str, *, include_gone: bool = False) -> FeatureMatrix:
         """Return the analysed library as arrays, ordered by track id.
 
-        Only tracks that are present, analysed by `features_version` and not silent are in it. Rows are
-        copied piece by piece into arrays of the final size, so that the peak is little more than the result.
+        Only tracks that are present (unless `include_gone`), analysed by `features_version` and not silent
+        are in it. Rows are copied piece by piece into arrays of the final size, so that the peak is little
+        more than the result.
         """
         chosen = sa.and_(
-            tracks.c.present, table.c.features_version == features_version, table.c.embedding.is_not(None)
+            tracks.c.present | sa.literal(include_gone),
+            table.c.features_version == features_version,
+            table.c.embedding.is_not(None),
         )
         joined = table.join(tracks, tracks.c.id == table.c.track_id)
         with self._database.read() as connection:

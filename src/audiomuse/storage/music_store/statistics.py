@@ -50,6 +50,11 @@ class StatisticsRows:
         self._lock = threading.Lock()
         self._kept: tuple[tuple[object, ...], LibraryStatistics] | None = None
 
+    def revision(self, features_version: str) -> tuple[object, ...]:
+        """Return a value that changes whenever the library, as `features_version` heard it, does."""
+        with self._database.read() as connection:
+            return (features_version, *_state(connection, features_version))
+
     def library(self, features_version: str) -> LibraryStatistics:
         """Return the numbers of the library as `features_version` heard it."""
         with self._database.read() as connection:
