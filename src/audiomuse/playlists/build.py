@@ -101,11 +101,11 @@ def build_playlists(
         matrix, Z, artist_codes(matrix.artists).astype(np.intp), recording_families(matrix),
         {track: row for row, track in enumerate(matrix.ids)},
     )  # fmt: skip
+    clusters = rows_by_label(clustering.labels, len(clustering.centers))
     sizes = adapt_sizes(
         options,
         n_songs=len(matrix),
-        n_artists=int(library.artists.max()) + 1,
-        n_clusters=len(clustering.centers),
+        clusters=[np.unique(library.artists[c], return_inverse=True)[1] for c in clusters],
     )
     locked = [playlist for playlist in previous if playlist.locked]
     unlocked = [playlist for playlist in previous if not playlist.locked]

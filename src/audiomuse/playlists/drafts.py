@@ -15,6 +15,9 @@ from audiomuse.playlists.volumes import Quota, chunk_labels, plan_parts, split_c
 
 Rows = NDArray[np.intp]
 
+_GROWTH = 1.25
+"""A cluster that wants a quarter (and one) more lists than it has gets new ones."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Library:
@@ -144,22 +147,18 @@ def _plan(
 ) -> tuple[int, int]:
     """Return how many lists to make and how many songs each may take in.
 
-    With heirs, a new list is made only of songs that the heirs have no room for: lists do not multiply
-    because a few songs came.
+    With heirs, new lists are made only once many are wanting: lists do not multiply because a few songs
+    came.
     """
-    n_songs = len(artists)
-    target = max(sizes.min_songs, min(24, sizes.max_songs * 3 // 5))
     wanted = plan_parts(
-        n_songs, artists, max_songs=sizes.max_songs, per_artist=sizes.max_songs_per_artist, minimum=target
+        artists, max_songs=sizes.max_songs, per_artist=sizes.max_songs_per_artist, usual=sizes.usual_songs
     )
-    if n_heirs:
-        beyond = n_songs - n_heirs * sizes.max_songs
-        grown = n_heirs + -(-beyond // sizes.max_songs) if beyond >= target else n_heirs
-        wanted = max(n_heirs, min(wanted, grown))
+    if n_heirs and wanted < n_heirs * _GROWTH + 1:
+        wanted = n_heirs
     capacity = sizes.max_songs
     if options.max_lists_per_cluster and wanted > options.max_lists_per_cluster:
         wanted = max(n_heirs, options.max_lists_per_cluster)
-        capacity = n_songs  # more songs than room: they are chosen from afterwards
+        capacity = len(artists)  # more songs than room: they are chosen from afterwards
     return wanted, capacity
 
 

@@ -6,10 +6,15 @@ lists and a looser artist cap instead of nothing, and every such change is told 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from audiomuse.errors import ParameterError
+from audiomuse.playlists.volumes import places, plan_parts
 
 NameStyle = Literal["contrast", "classic"]
 
@@ -20,7 +25,10 @@ _SONGS_PER_SMALLEST_LIST = 12
 """A list may be as short as one twelfth of a small library ..."""
 _SHORTEST_LIST = 3
 """... but fewer songs than this are no list."""
-_TYPICAL_LIST = 24
+_SHORT_LIST, _USUAL_LIST = 12, 20
+"""Length below which a cluster is not divided further, in libraries of up to 5,000 and from 8,000 songs."""
+_ENOUGH_ROOM = 0.85
+"""The artist cap loosens until this share of the clustered songs has a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,8 @@ class PlaylistOptions:
     """Moods in a classic name."""
     top_n_moods: int = 5
     """Tags kept with each list as its fingerprint."""
+    adapt: bool = True
+    """Whether sizes bend to a small library; False takes `min_songs` and the artist cap at their word."""
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -88,12 +98,16 @@ class AdaptedSizes:
     max_songs_per_artist: int
     """Never 0, likewise."""
     min_songs: int
+    usual_songs: int
+    """A cluster is not divided into lists that would be shorter than this on average."""
     merge_small_clusters: bool
     sentences: tuple[str, ...] = ()
     """What was adapted and why, for people; empty if nothing was."""
 
 
-def adapt_sizes(options: PlaylistOptions, *, n_songs: int, n_artists: int, n_clusters: int) -> AdaptedSizes:
+def adapt_sizes(
+    options: PlaylistOptions, *, n_songs: int, clusters: Sequence[NDArray[np.intp]]
+) -> AdaptedSizes:
     """Bend the sizes a person asked for to the library at hand.
 
     Parameters
@@ -101,35 +115,46 @@ def adapt_sizes(options: PlaylistOptions, *, n_songs: int, n_artists: int, n_clu
     options : PlaylistOptions
     n_songs : int >= 1
         Songs in the library.
-    n_artists : int >= 1
-        Artists in the library; songs by nobody known count as one artist each.
-    n_clusters : int >= 0
-        Clusters found.
+    clusters : sequence of ndarray of int
+        For each cluster the artist (code) of every song in it.
 
     Returns
     -------
     AdaptedSizes
-        The minimum shrinks to a twelfth of the library (never below three songs), the artist cap grows
-        where there are too few artists to fill a list: a cluster holds about three times the even share
-        of an artist, so the cap is three times the length of a list over the number of artists.
+        The minimum shrinks to a twelfth of the library, never below three songs. The artist cap grows
+        until 85 % of the clustered songs have a place: small libraries have few artists of a kind, and
+        with three songs of each most of the library would be in no list.
     """
-    sentences: list[str] = []
     max_songs = options.max_songs_per_cluster or n_songs
-    min_songs = min(
-        options.min_songs, max_songs, max(_SHORTEST_LIST, n_songs // _SONGS_PER_SMALLEST_LIST), n_songs
-    )
-    if min_songs < min(options.min_songs, max_songs):
+    cap = min(options.max_songs_per_artist or n_songs, n_songs)
+    usual = max(_SHORT_LIST, min(_USUAL_LIST, n_songs // 400))
+    asked = min(options.min_songs, max_songs)
+    if not options.adapt:
+        return AdaptedSizes(max_songs, cap, asked, max(asked, min(usual, max_songs * 3 // 5)), False)
+    sentences: list[str] = []
+    min_songs = min(asked, max(_SHORTEST_LIST, n_songs // _SONGS_PER_SMALLEST_LIST), n_songs)
+    if min_songs < asked:
         sentences.append(
             f"The library has {n_songs} songs, so lists may be as short as {min_songs} "
             f"(you asked for at least {options.min_songs})."
         )
-    cap = options.max_songs_per_artist or n_songs
-    length = min(max_songs, _TYPICAL_LIST, max(min_songs, n_songs // max(n_clusters, 1)))
-    needed = min(n_songs, -(-3 * length // n_artists))
-    if needed > cap:
+    usual = max(min_songs, min(usual, max_songs * 3 // 5))
+    clustered = sum(len(artists) for artists in clusters)
+    loosened = cap
+    while loosened < max_songs and _room(clusters, max_songs, loosened, usual) < _ENOUGH_ROOM * clustered:
+        loosened += 1
+    if loosened > cap:
         sentences.append(
-            f"The library has only {n_artists} {'artist' if n_artists == 1 else 'artists'}, so a list may "
-            f"hold {needed} songs of one artist (you asked for at most {cap})."
+            f"There are few artists of a kind in the library, so a list may hold {loosened} songs of one "
+            f"artist (you asked for at most {cap})."
         )
-        cap = needed
-    return AdaptedSizes(max_songs, cap, min_songs, n_songs < MERGE_BELOW, tuple(sentences))
+    return AdaptedSizes(max_songs, loosened, min_songs, usual, n_songs < MERGE_BELOW, tuple(sentences))
+
+
+def _room(clusters: Sequence[NDArray[np.intp]], max_songs: int, per_artist: int, usual: int) -> int:
+    """How many songs have a place in the lists of all clusters under an artist cap."""
+    room = 0
+    for artists in clusters:
+        parts = plan_parts(artists, max_songs=max_songs, per_artist=per_artist, usual=usual)
+        room += places(artists, parts, per_artist)
+    return room

@@ -28,7 +28,7 @@ th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:600}
 """
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 620, 200, 44, 28
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM = 620, 200, 44, 22, 28
 
 
 def render_html(report: QualityReport, *, title: str = "How good are these playlists?") -> str:
@@ -90,7 +90,9 @@ def _coherence_section(report: QualityReport) -> str:
     return (
         "<h2>How alike the songs of a list are</h2>"
         "<p class='soft'>Lists per coherence: 1 is all alike, 0 is like any songs of the library.</p>"
-        + _histogram(values, low=min(0.0, *values, 0.0), high=1.0, marks=marks, what="coherence")
+        + _histogram(
+            values, low=min([0.0, *values, *(at for at, _ in marks)]), high=1.0, marks=marks, what="coherence"
+        )
     )
 
 
@@ -99,9 +101,7 @@ def _smoothness_section(report: QualityReport) -> str:
     return (
         "<h2>How smoothly they play</h2>"
         "<p class='soft'>Lists per saving of their steps against random order.</p>"
-        + _histogram(
-            values, low=min(0.0, *values, 0.0), high=1.0, marks=[(0.0, "random order")], what="saving"
-        )
+        + _histogram(values, low=min([0.0, *values]), high=1.0, marks=[(0.0, "random order")], what="saving")
     )
 
 
@@ -143,7 +143,7 @@ def _histogram(
     for value in values:
         counts[min(max(int((value - low) / span * n_bars), 0), n_bars - 1)] += 1
     most = max(counts)
-    inner = _WIDTH - _LEFT - 8
+    inner = _WIDTH - _LEFT - _RIGHT
     floor = _HEIGHT - _BOTTOM
     step, bar = inner / n_bars, span / n_bars
     bars = "".join(
@@ -154,7 +154,7 @@ def _histogram(
     )
     ticks = "".join(
         f'<text x="{_LEFT + share * inner:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">'
-        f"{low + share * span:.{0 if high > 2 else 1}f}</text>"
+        f"{low + share * span:.{0 if high > 2 else 2}f}</text>"
         for share in (0.0, 0.25, 0.5, 0.75, 1.0)
     )
     lines = "".join(
@@ -166,7 +166,7 @@ def _histogram(
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
         f'aria-label="{len(values)} lists by {escape(what)}">'
-        f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{floor}" y2="{floor}"/>'
+        f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{floor}" y2="{floor}"/>'
         f'<text x="{_LEFT - 6}" y="26" text-anchor="end">{most}</text>'
         f'<text x="{_LEFT - 6}" y="{floor}" text-anchor="end">0</text>{bars}{ticks}{lines}</svg></figure>'
     )

@@ -20,6 +20,8 @@ Rows = NDArray[np.intp]
 _ROUNDS = 6
 _FULLNESS = 0.9
 """Parts are planned for lists nine tenths full, so that songs find room near their own centre."""
+_PLACED = 0.9
+"""A cluster is divided until this share of its songs has a place under the artist cap."""
 _DISTANCE_WEIGHT = 0.25
 """How much plain nearness counts beside regret when songs compete for a place."""
 _CHUNK = 3000
@@ -35,19 +37,40 @@ class Quota:
     limit: int
 
 
-def plan_parts(
-    n_songs: int, artists: NDArray[np.intp], *, max_songs: int, per_artist: int, minimum: int
-) -> int:
-    """Choose into how many lists `n_songs` fit.
+def plan_parts(artists: NDArray[np.intp], *, max_songs: int, per_artist: int, usual: int) -> int:
+    """Choose into how many lists the songs of a cluster are divided.
 
-    Enough that lists are nine tenths full, lowered while the artist cap would leave them shorter than
-    `minimum` on average.
+    Parameters
+    ----------
+    artists : ndarray, shape=(n,)
+        Artist (code) of each song.
+    max_songs : int
+        Songs in one list at most; lists are planned nine tenths full.
+    per_artist : int
+        Songs of one artist in one list at most.
+    usual : int
+        Lists are not made shorter than this on average.
+
+    Returns
+    -------
+    int
+        At least 1: enough for nine tenths of the songs to have a place under the artist cap, as long as
+        lists stay of usual length.
     """
+    n_songs = len(artists)
     parts = max(1, -(-n_songs // max(1, int(max_songs * _FULLNESS))))
-    per = np.bincount(artists)
-    while parts > 1 and np.minimum(per, per_artist * parts).sum() / parts < minimum:
+    while places(artists, parts, per_artist) < _PLACED * n_songs:
+        if places(artists, parts + 1, per_artist) < usual * (parts + 1):
+            break
+        parts += 1
+    while parts > 1 and places(artists, parts, per_artist) < usual * parts:
         parts -= 1
     return parts
+
+
+def places(artists: NDArray[np.intp], parts: int, per_artist: int) -> int:
+    """Return how many songs `parts` lists hold at most under an artist cap."""
+    return int(np.minimum(np.bincount(artists), per_artist * parts).sum()) if len(artists) else 0
 
 
 def assign_parts(
