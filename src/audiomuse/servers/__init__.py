@@ -13,6 +13,7 @@ from audiomuse.servers.protocol import (
     RemotePlaylist,
     ServerInfo,
 )
+from audiomuse.servers.subsonic import SubsonicServer
 
 __all__ = [
     "AudioFile",
@@ -25,5 +26,6 @@ __all__ = [
     "MemoryServer",
     "RemotePlaylist",
     "ServerInfo",
+    "SubsonicServer",
     "open_server",
 ]

@@ -11,6 +11,8 @@ from audiomuse.servers.jellyfin import JellyfinServer
 from audiomuse.servers.jellyfin_session import Login
 from audiomuse.servers.local_files import PathMap
 from audiomuse.servers.protocol import MediaServer
+from audiomuse.servers.subsonic import SubsonicServer
+from audiomuse.servers.subsonic_session import Credentials
 from audiomuse.servers.transport import make_client
 from audiomuse.settings import Settings
 
@@ -40,6 +42,14 @@ def open_server(settings: Settings) -> MediaServer:
                 libraries=libraries,
                 path_map=path_map,
             )
+        case "subsonic":
+            return SubsonicServer(
+                make_client(verify_tls=settings.verify_tls),
+                settings.subsonic_url,
+                _subsonic_credentials(settings),
+                libraries=libraries,
+                path_map=path_map,
+            )
         case "folder" if settings.music_dir:
             return FolderServer(settings.music_dir, settings.playlists_dir, libraries=libraries)
         case _:
@@ -61,6 +71,22 @@ def _jellyfin_login(settings: Settings) -> Login:
             "JELLYFIN_USERNAME and JELLYFIN_PASSWORD"
         )
     return login
+
+
+def _subsonic_credentials(settings: Settings) -> Credentials:
+    credentials = Credentials(
+        user=settings.subsonic_user,
+        password=_plain(settings.subsonic_password),
+        api_key=_plain(settings.subsonic_api_key),
+    )
+    if not credentials.api_key:
+        for name, value in (
+            ("SUBSONIC_USER", credentials.user),
+            ("SUBSONIC_PASSWORD", credentials.password),
+        ):
+            if not value:
+                raise SettingsError(f"{name} is not set (or set SUBSONIC_API_KEY)")
+    return credentials
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -17,10 +17,11 @@ from audiomuse.errors import ServerRefused, TrackMissing
 from audiomuse.model import Album, Publication, Track
 from audiomuse.servers import playlists
 from audiomuse.servers.download import downloaded, player_stream
-from audiomuse.servers.jellyfin_items import album_from, every_item, track_from
+from audiomuse.servers.jellyfin_items import album_from, page_from, track_from
 from audiomuse.servers.jellyfin_playlists import JellyfinPlaylists
 from audiomuse.servers.jellyfin_session import JellyfinSession, Login
 from audiomuse.servers.local_files import PathMap, local_audio
+from audiomuse.servers.paging import Item, every_item
 from audiomuse.servers.protocol import AudioFile, AudioStream, Cover, Library, RemotePlaylist, ServerInfo
 from audiomuse.servers.transport import RefusedStatus
 
@@ -197,16 +198,15 @@ class JellyfinServer:
     def _albums_in(self, parent: Mapping[str, str]) -> Iterator[Album]:
         return (album_from(item) for item in self._items({**_ALBUM_QUERY, **parent}, _ALBUM_PAGE))
 
-    def _items(self, query: Mapping[str, str | bool], page_size: int) -> Iterator[Mapping[str, Any]]:
+    def _items(self, query: Mapping[str, str | bool], page_size: int) -> Iterator[Item]:
         # Always in a user's name: without, there are neither play counts nor library permissions.
         user_id = self._session.account.user_id
 
-        def ask(start: int, limit: int) -> Any:
-            return self._session.get_json(
-                "Items", {"userId": user_id, **query, "startIndex": start, "limit": limit}
-            )
+        def ask(start: int, limit: int) -> tuple[list[Item], int | None]:
+            page = {"userId": user_id, **query, "startIndex": start, "limit": limit}
+            return page_from(self._session.get_json("Items", page))
 
-        return every_item(ask, page_size=page_size)
+        return every_item(ask, page_size=page_size, id_field="Id")
 
     # --- audio ---
 

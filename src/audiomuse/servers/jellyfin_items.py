@@ -1,71 +1,32 @@
-"""Jellyfin's items as our nouns, and lists of them page by page."""
+"""Jellyfin's items as our nouns."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from audiomuse.errors import ServerRefused
 from audiomuse.model import Album, Track
+from audiomuse.servers.paging import Item
 
 _TICKS_PER_SECOND = 10_000_000
 
-AskPage = Callable[[int, int], Any]
-"""Gives the answer for (start index, limit)."""
 
-
-def every_page(ask: AskPage, *, page_size: int) -> Iterator[Mapping[str, Any]]:
-    """Yield every item of a list as it stands, repetitions included.
-
-    Parameters
-    ----------
-    ask : callable
-        Asks for one page.
-    page_size : int > 0
-        Items in a page at most.
+def page_from(answer: Any) -> tuple[list[Item], int | None]:
+    """Read a page of items and the length of the whole list.
 
     Raises
     ------
     ServerRefused
-        If an answer is not a page of items.
+        If the answer is not a page of items.
     """
-    start = 0
-    while True:
-        items, total = _page(ask(start, page_size))
-        yield from items
-        start += len(items)
-        if not items or (start >= total and len(items) < page_size):
-            return
-
-
-def every_item(ask: AskPage, *, page_size: int) -> Iterator[Mapping[str, Any]]:
-    """Yield every item of a library once, while the library may change under our feet.
-
-    Items that move to a later page are not repeated. When the list gets shorter, the next page starts as
-    much earlier, so that nothing that moved to an earlier page is skipped. The server's total is only a
-    hint: it may be missing or wrong.
-
-    Parameters and errors are those of `every_page`.
-    """
-    seen: set[str] = set()
-    start, known_total, pages_without_news = 0, 0, 0
-    while True:
-        items, total = _page(ask(start, page_size))
-        fresh = [item for item in items if item["Id"] not in seen]
-        seen.update(item["Id"] for item in fresh)
-        yield from fresh
-        pages_without_news = 0 if fresh else pages_without_news + 1
-        start += len(items)
-        at_end = not items or (start >= total and len(items) < page_size)
-        if total < known_total and total:
-            start = max(0, start - (known_total - total))
-            at_end = at_end and start >= total
-        known_total = total
-        # A server that gives the same page for every start index would never end.
-        if at_end or pages_without_news > 2:
-            return
+    items = answer.get("Items") if isinstance(answer, dict) else None
+    if not isinstance(items, list):
+        raise ServerRefused("the server answered with something that is not a list of items")
+    total = answer.get("TotalRecordCount")
+    return [item for item in items if isinstance(item, dict) and item.get("Id")], total or None
 
 
 def album_from(item: Mapping[str, Any]) -> Album:
@@ -118,14 +79,6 @@ def date_from(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def _page(answer: Any) -> tuple[list[Mapping[str, Any]], int]:
-    items = answer.get("Items") if isinstance(answer, dict) else None
-    if not isinstance(items, list):
-        raise ServerRefused("the server answered with something that is not a list of items")
-    usable: list[Mapping[str, Any]] = [item for item in items if isinstance(item, dict) and item.get("Id")]
-    return usable, int(answer.get("TotalRecordCount") or 0)
 
 
 def _first(item: Mapping[str, Any], field: str) -> str | None:

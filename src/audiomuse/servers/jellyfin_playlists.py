@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from audiomuse.errors import ServerRefused, ServerUnreachable
-from audiomuse.servers.jellyfin_items import every_item, every_page
+from audiomuse.servers.jellyfin_items import page_from
 from audiomuse.servers.jellyfin_session import JellyfinSession
+from audiomuse.servers.paging import Item, every_item, every_page
 from audiomuse.servers.playlists import Overwrite
 from audiomuse.servers.protocol import RemotePlaylist
 from audiomuse.servers.transport import Params, RefusedStatus
@@ -154,23 +155,23 @@ class JellyfinPlaylists:
             body |= {"IsPublic": False, "Users": []}
         return body
 
-    def _entries(self, remote_id: str) -> Iterator[Mapping[str, Any]]:
+    def _entries(self, remote_id: str) -> Iterator[Item]:
         user_id = self._session.account.user_id
 
-        def ask(start: int, limit: int) -> Any:
+        def ask(start: int, limit: int) -> tuple[list[Item], int | None]:
             query: Params = {"userId": user_id, "startIndex": start, "limit": limit}
-            return self._session.get_json(f"Playlists/{remote_id}/Items", query)
+            return page_from(self._session.get_json(f"Playlists/{remote_id}/Items", query))
 
         return every_page(ask, page_size=_PAGE)
 
-    def _items(self, query: Mapping[str, str | bool]) -> Iterator[Mapping[str, Any]]:
+    def _items(self, query: Mapping[str, str | bool]) -> Iterator[Item]:
         user_id = self._session.account.user_id
 
-        def ask(start: int, limit: int) -> Any:
+        def ask(start: int, limit: int) -> tuple[list[Item], int | None]:
             page: Params = {"userId": user_id, "startIndex": start, "limit": limit, "enableImages": False}
-            return self._session.get_json("Items", {**query, **page})
+            return page_from(self._session.get_json("Items", {**query, **page}))
 
-        return every_item(ask, page_size=_PAGE)
+        return every_item(ask, page_size=_PAGE, id_field="Id")
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
