@@ -137,7 +137,8 @@ class Database:
         if not rows:
             return 0
         insert: Any = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
-        return int(connection.execute(insert.on_conflict_do_nothing(), list(rows)).rowcount)
+        counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return int(connection.execute(counted, list(rows)).rowcount)
 
     def close(self) -> None:
         """Close every connection."""

@@ -196,7 +196,7 @@ class ItemRows:
         leased = table.c.state == ItemState.LEASED.value
         with self._database.read() as connection:
             now = self._database.now(connection)
-            owners = list(connection.scalars(sa.select(sa.distinct(table.c.owner)).where(leased)))
+            owners = list(connection.scalars(sa.select(table.c.owner).where(leased).distinct()))
             overdue = connection.scalar(sa.select(sa.func.count()).where(leased, table.c.lease_until < now))
         dead = [owner for owner in owners if is_dead(owner)]
         if not dead and not overdue:
