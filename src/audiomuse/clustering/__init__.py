@@ -11,11 +11,21 @@ from audiomuse.clustering.judge import (
     original_score,
 )
 from audiomuse.clustering.parameters import ALGORITHMS, SearchParameters
-from audiomuse.clustering.search import SearchProgress, SearchResult, WarmStart, search
+from audiomuse.clustering.search import (
+    CLEARLY_BETTER,
+    SearchProgress,
+    SearchResult,
+    WarmStart,
+    search,
+    settle_warm,
+    space_to_keep,
+    warm_start_notes,
+)
 from audiomuse.clustering.space import SearchSpace
 
 __all__ = [
     "ALGORITHMS",
+    "CLEARLY_BETTER",
     "PART_NAMES",
     "Candidate",
     "Evaluation",
@@ -34,4 +44,7 @@ __all__ = [
     "cluster_means",
     "original_score",
     "search",
+    "settle_warm",
+    "space_to_keep",
+    "warm_start_notes",
 ]

@@ -127,10 +127,10 @@ def search(
         If the ranges cannot be used.
     """
     plan = SearchPlan(parameters or SearchParameters(), len(matrix), runs=max(runs, 1), seed=seed)
-    judge_space = _space_to_keep(matrix, warm_start)
+    judge_space = space_to_keep(matrix, warm_start)
     evaluator = Evaluator(matrix, plan, judge_space=judge_space)
-    warm = _settle_warm(matrix, evaluator, warm_start)
-    notes = _warm_start_notes(matrix, warm_start)
+    warm = settle_warm(matrix, evaluator, warm_start)
+    notes = warm_start_notes(matrix, warm_start)
     if warm is not None and runs == 0:
         return SearchResult(
             warm,
@@ -240,16 +240,17 @@ class _Run:
             )
 
 
-def _space_to_keep(matrix: FeatureMatrix, warm_start: WarmStart | None) -> FeatureSpace | None:
+def space_to_keep(matrix: FeatureMatrix, warm_start: WarmStart | None) -> FeatureSpace | None:
     """Return the earlier run's axes as long as they describe this library."""
     if warm_start is None or warm_start.space.features_version != matrix.features_version:
         return None
     return None if len(matrix) > _REFIT_GROWTH * warm_start.space.fitted_on else warm_start.space
 
 
-def _settle_warm(
+def settle_warm(
     matrix: FeatureMatrix, evaluator: Evaluator, warm_start: WarmStart | None
 ) -> Clustering | None:
+    """Let the earlier run's centres settle on this library; None if they are of another analysis."""
     if (
         warm_start is None
         or warm_start.space.features_version != matrix.features_version
@@ -264,7 +265,8 @@ def _settle_warm(
     return evaluator.clustering_of(labels, algorithm="kmeans", parameters={"warm_start": True})
 
 
-def _warm_start_notes(matrix: FeatureMatrix, warm_start: WarmStart | None) -> tuple[str, ...]:
+def warm_start_notes(matrix: FeatureMatrix, warm_start: WarmStart | None) -> tuple[str, ...]:
+    """Say in sentences what an earlier run could not hand on."""
     if warm_start is None:
         return ()
     if warm_start.space.features_version != matrix.features_version:
@@ -285,4 +287,7 @@ __all__ = [
     "WarmStart",
     "cluster_means",
     "search",
+    "settle_warm",
+    "space_to_keep",
+    "warm_start_notes",
 ]
