@@ -530,6 +530,18 @@ def load_settings(*, saved: Mapping[str, Any] | None = None, **overrides: Any) -
         _SAVED_VALUES.pop(Settings, None)
 
 
+def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Return the settings with some values changed, all checked again.
+
+    Raises
+    ------
+    SettingsError
+        If a value is wrong, or contradicts another.
+    """
+    known = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return load_settings(**{**known, **values})
+
+
 def _explain(error: Any) -> str:
     """One sentence per wrong value, starting with the variable's name."""
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,139 @@
+"""The analysed library in memory: loaded once, shared by threads, renewed when the database moves on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiomuse.errors import LibraryEmpty
+from audiomuse.features import FeatureSpace, fit_space
+from audiomuse.model import FeatureMatrix, Float32
+from audiomuse.similarity import ArtistIndex, SimilarityIndex
+from audiomuse.storage import MusicStore
+
+_RENEW_AT_MOST_EVERY_S = 10.0
+_RENEWAL_SHARE = 30.0
+"""Between two renewals pass at least so many times the seconds one takes: an analysis changes the library
+with every song, and people who look at it meanwhile must not wait."""
+
+
+@dataclass(eq=False)
+class LibraryView:
+    """One state of the analysed library. What is derived from it is made when it is first asked for."""
+
+    matrix: FeatureMatrix
+
+    @cached_property
+    def index(self) -> SimilarityIndex:
+        """What sounds alike; raises `LibraryEmpty` if there is no song."""
+        return SimilarityIndex(self.matrix)
+
+    @cached_property
+    def artists(self) -> ArtistIndex:
+        """Which artists sound alike; raises `LibraryEmpty` if there is no song."""
+        return ArtistIndex(self.index)
+
+    @cached_property
+    def space(self) -> FeatureSpace:
+        """The judge space fitted to this library; raises `LibraryEmpty` if there is no song."""
+        if not len(self.matrix):
+            raise LibraryEmpty("No song has been analysed yet.")
+        return fit_space(self.matrix)
+
+    @cached_property
+    def places(self) -> Float32:
+        """The songs in the judge space, shape (n, d)."""
+        return self.space.transform(self.matrix)
+
+
+class LibraryCache:
+    """Hands out the current `LibraryView`.
+
+    A view that has aged is handed out once more while its successor is made in the background.
+
+    Parameters
+    ----------
+    music : MusicStore
+    features_version : str
+        Whose numbers count.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self, music: MusicStore, features_version: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._music = music
+        self._version = features_version
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._view: LibraryView | None = None
+        self._revision: tuple[object, ...] = ()
+        self._renew_from = 0.0
+        self._renewing = False
+
+    def view(self) -> LibraryView:
+        """Return the library as it is, or was a moment ago. Only the very first call waits for loading."""
+        with self._lock:
+            if self._view is None:
+                return self._load()
+            due = self._clock() >= self._renew_from and not self._renewing
+            if due:
+                self._renewing = True
+            view = self._view
+        if due:
+            threading.Thread(target=self._renew, name="library-renewal", daemon=True).start()
+        return view
+
+    def _renew(self) -> None:
+        try:
+            if self._music.statistics.revision(self._version) != self._revision:
+                self._load()
+        finally:
+            self._renewing = False
+            self._renew_from = max(self._renew_from, self._clock() + _RENEW_AT_MOST_EVERY_S)
+
+    def _load(self) -> LibraryView:
+        began = self._clock()
+        # Asked before loading: a song that arrives in between makes the view old, never wrong for ever.
+        revision = self._music.statistics.revision(self._version)
+        view = LibraryView(self._music.features.load_matrix(self._version))
+        if len(view.matrix):
+            _ = view.index, view.artists
+        self._view, self._revision = view, revision
+        took = self._clock() - began
+        self._renew_from = self._clock() + max(_RENEW_AT_MOST_EVERY_S, _RENEWAL_SHARE * took)
+        return view
+
+
+def take_rows(matrix: FeatureMatrix, rows: NDArray[np.intp]) -> FeatureMatrix:
+    """Return some rows of a library, in the given order."""
+    columns: dict[str, Any] = {}
+    for column in fields(matrix):
+        values = getattr(matrix, column.name)
+        if isinstance(values, np.ndarray):
+            columns[column.name] = values[rows]
+        elif isinstance(values, tuple):
+            columns[column.name] = tuple(values[row] for row in rows)
+    return replace(matrix, **columns)
+
+
+def snapshot(music: MusicStore, features_version: str, track_ids: Sequence[str]) -> FeatureMatrix:
+    """Load exactly the given tracks, in the order of `load_matrix`, whatever came or went meanwhile.
+
+    Parameters
+    ----------
+    track_ids : sequence of str
+        As an earlier `load_matrix` had them.
+    """
+    matrix = music.features.load_matrix(features_version, include_gone=True)
+    wanted = set(track_ids)
+    rows = np.array([row for row, track in enumerate(matrix.ids) if track in wanted], dtype=np.intp)
+    return matrix if len(rows) == len(matrix) else take_rows(matrix, rows)
