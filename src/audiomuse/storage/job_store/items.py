@@ -50,8 +50,10 @@ class StageCount:
 class Pace:
     """What was finished lately."""
 
+    count: int
+    """Items finished in the window."""
     weight: int
-    """Of the items finished in the window."""
+    """Their weight."""
     seconds: float
     """Between the first and the last of them."""
 
@@ -152,6 +154,12 @@ class ItemRows:
             )
             return int(connection.scalar(change) or 0)
 
+    def retries(self, item: JobItem) -> int:
+        """Return how often an item was given back for a later try."""
+        query = sa.select(table.c.retries).where(table.c.job_id == item.job_id, table.c.key == item.key)
+        with self._database.read() as connection:
+            return int(connection.scalar(query) or 0)
+
     def release(self, job_id: str, owner: str, keys: Sequence[str] | None = None) -> int:
         """Give back what `owner` holds (None: everything) as if it had never been claimed."""
         chosen = [table.c.job_id == job_id, table.c.owner == owner, table.c.state == ItemState.LEASED.value]
@@ -242,16 +250,19 @@ class ItemRows:
                 found.setdefault(stage, {})[state] = count
         return [StageCount(stage, **states) for stage, states in found.items()]
 
-    def pace(self, job_id: str, *, window_s: float) -> Pace:
-        """Return how much was finished in the last `window_s` seconds."""
+    def pace(self, job_id: str, *, window_s: float, only_done: bool = False) -> Pace:
+        """Return how much was finished in the last `window_s` seconds, failed items included unless told."""
         with self._database.read() as connection:
             since = self._database.now(connection) - window_s
             query = sa.select(
+                sa.func.count(),
                 sa.func.coalesce(sa.func.sum(table.c.weight), 0),
                 sa.func.coalesce(sa.func.max(table.c.finished_at) - sa.func.min(table.c.finished_at), 0.0),
             ).where(table.c.job_id == job_id, table.c.finished_at >= since, table.c.weight > 0)
-            weight, seconds = connection.execute(query).one()
-        return Pace(int(weight), float(seconds))
+            if only_done:
+                query = query.where(table.c.state == ItemState.DONE.value)
+            count, weight, seconds = connection.execute(query).one()
+        return Pace(int(count), int(weight), float(seconds))
 
     def _end(
         self,
