@@ -137,22 +137,7 @@ class _Saver:
 
     def create(self) -> tuple[str, list[str]]:
         """Create the playlist and read it back; one that came out wrong is deleted and made once more."""
-        for attempt in (1, 2):
-            remote_id = self._calls.create(self._name, self._wanted)
-            self._report_creation(remote_id)
-            try:
-                held = self._read_back(remote_id)
-            except ServerError:
-                self._discard(remote_id)
-                raise
-            if held is not None:
-                return remote_id, held
-            _log.warning("playlist %r came out incomplete (attempt %d)", self._name, attempt)
-            self._discard(remote_id)
-        raise ServerUnreachable(
-            f"the server did not store the playlist {self._name!r} as sent, twice; it was taken back, "
-            "try again later"
-        )
+        return self._create(self._existing(self._wanted))
 
     def replace(self, existing: RemotePlaylist) -> tuple[str, list[str]]:
         """Give a playlist of ours other content, keeping its id where the server allows it.
@@ -161,22 +146,20 @@ class _Saver:
         a server's own handling of one request.
         """
         rename = existing.name != self._name
-        if not rename and self._calls.track_ids(existing.id) == self._wanted:
-            return existing.id, self._wanted
+        current = self._calls.track_ids(existing.id)
+        wanted = self._existing(self._wanted, current)
+        if not rename and current == wanted:
+            return existing.id, wanted
         how = self._calls.overwriting(rename=rename)
-        if how is Overwrite.AT_ONCE:
-            held = self._overwrite(existing.id)
-            if held is not None:
-                return existing.id, held
+        if how is Overwrite.AT_ONCE and self._overwrite(existing.id, wanted):
+            return existing.id, wanted
         # From here on the new version is safe on the server before the old one is touched.
-        copy_id, held_by_copy = self.create()
-        if how is Overwrite.STEPWISE:
-            held = self._overwrite(existing.id)
-            if held is not None:
-                self._discard(copy_id)
-                return existing.id, held
+        copy_id, _ = self._create(wanted)
+        if how is Overwrite.STEPWISE and self._overwrite(existing.id, wanted):
+            self._discard(copy_id)
+            return existing.id, wanted
         self._retire(existing.id, copy_id)
-        return copy_id, held_by_copy
+        return copy_id, wanted
 
     def dress(self, remote_id: str, cover: bytes) -> None:
         """Set the cover. A failure must not cost the caller the id of a playlist that is there."""
@@ -191,41 +174,58 @@ class _Saver:
                 Publication(self._server_id, remote_id, self._name, tuple(self._wanted), datetime.now(UTC))
             )
 
-    def _read_back(self, remote_id: str) -> list[str] | None:
-        """Read a playlist: what it holds if that is all of the wanted tracks that the server has, else None.
+    def _existing(self, wanted: list[str], current: Sequence[str] = ()) -> list[str]:
+        """Return those of the wanted tracks that the server has; the ones it plays now are known to it.
+
+        Asked before anything is written: servers drop unknown ids without a word, or refuse them all.
 
         Raises
         ------
         TrackMissing
-            If the server knows none of the tracks.
+            If it has none of them.
         """
-        held = self._calls.track_ids(remote_id)
-        if held == self._wanted:
-            return held
-        present = set(held)
-        lacking = [track_id for track_id in self._wanted if track_id not in present]
-        present |= self._calls.known_tracks(lacking) if lacking else set()
-        possible = [track_id for track_id in self._wanted if track_id in present]
-        if not possible:
+        unsure = [track_id for track_id in wanted if track_id not in set(current)]
+        known = self._calls.known_tracks(unsure) | set(current) if unsure else set(current)
+        existing = [track_id for track_id in wanted if track_id in known]
+        if not existing:
             raise TrackMissing(f"the server no longer has any track of the playlist {self._name!r}")
-        return held if held == possible else None
+        return existing
 
-    def _overwrite(self, remote_id: str) -> list[str] | None:
-        """Overwrite in place and read back; None if the server did not do it, so that a new one is made."""
+    def _create(self, wanted: list[str]) -> tuple[str, list[str]]:
+        for attempt in (1, 2):
+            remote_id = self._calls.create(self._name, wanted)
+            self._report_creation(remote_id)
+            try:
+                held = self._calls.track_ids(remote_id)
+            except ServerError:
+                self._discard(remote_id)
+                raise
+            if held == wanted:
+                return remote_id, held
+            _log.warning("playlist %r came out incomplete (attempt %d)", self._name, attempt)
+            self._discard(remote_id)
+        raise ServerUnreachable(
+            f"the server did not store the playlist {self._name!r} as sent, twice; it was taken back, "
+            "try again later"
+        )
+
+    def _overwrite(self, remote_id: str, wanted: list[str]) -> bool:
+        """Overwrite in place and read back; False if the server did not do it, so that a new one is made."""
         for _ in (1, 2):
             try:
-                self._calls.overwrite(remote_id, self._name, self._wanted)
+                self._calls.overwrite(remote_id, self._name, wanted)
             except ServerRefused as e:
                 _log.info("playlist %r cannot be changed in place: %s", self._name, e)
-                return None
+                return False
             except ServerUnreachable as e:
                 # What came of it is read below; writing the same once more does no harm.
                 _log.info("changing the playlist %r was interrupted: %s", self._name, e)
-            held = self._read_back(remote_id)
             found = self._calls.find(remote_id)
-            if held is not None and found is not None and found.name == self._name:
-                return held
-        return None
+            if found is None or found.name != self._name:
+                continue
+            if self._calls.track_ids(remote_id) == wanted:
+                return True
+        return False
 
     def _retire(self, old_id: str, new_id: str) -> None:
         """Delete the old version; if that fails, take the new one back: what is recorded stays true."""
