@@ -149,8 +149,11 @@ def _draft_all(
     if sizes.merge_small_clusters:
         labels, n_merged = _merge_small(library, labels, centers, passed, sizes)
         if n_merged:
-            adapted = (f"{n_merged} clusters were too small for a list and joined their nearest neighbour.",)
-    heirs = find_heirs(library, labels, centers, unlocked, keep_share=options.keep_share, sizes=sizes)
+            clusters_were = "cluster was" if n_merged == 1 else "clusters were"
+            adapted = (f"{n_merged} {clusters_were} too small for a list and joined the nearest one.",)
+    heirs = find_heirs(
+        library, labels, centers, unlocked, taken=~free, keep_share=options.keep_share, sizes=sizes
+    )
     for heir in heirs:
         passed[heir.kept] = False
     pool_labels = np.where(passed, labels, -1)

@@ -21,6 +21,7 @@ def find_heirs(
     centers: Float32,
     previous: Sequence[Playlist],
     *,
+    taken: NDArray[np.bool_],
     keep_share: float,
     sizes: AdaptedSizes,
 ) -> list[Heir]:
@@ -34,6 +35,8 @@ def find_heirs(
     centers : ndarray, shape=(k, d)
     previous : sequence of Playlist
         Unlocked lists of yesterday.
+    taken : ndarray of bool, shape=(n,)
+        Songs of locked lists; only a pin brings them into another list.
     keep_share : float
         Share of a full list that old songs keep for themselves.
     sizes : AdaptedSizes
@@ -48,11 +51,14 @@ def find_heirs(
     heirs: list[Heir] = []
     claimed: set[int] = set()
     pins = [_rows(library, [e.track_id for e in playlist.entries if e.pinned]) for playlist in previous]
+    all_pins = {row for pinned in pins for row in pinned}
     for playlist, all_pinned in zip(previous, pins, strict=True):
-        elsewhere = claimed.union(*(other for other in pins if other is not all_pinned))
+        elsewhere = claimed | all_pins.difference(all_pinned)
         pinned = [row for row in all_pinned if row not in claimed]
         alive = [
-            r for r in _rows(library, playlist.track_ids) if library.matrix.ids[r] not in playlist.banned
+            row
+            for row in _rows(library, playlist.track_ids)
+            if not taken[row] and library.matrix.ids[row] not in playlist.banned
         ]
         survivors = np.asarray(sorted(set(alive) | set(pinned)), dtype=np.intp)
         cherished = bool(all_pinned) or playlist.named_by_user or bool(playlist.banned)

@@ -58,7 +58,7 @@ def plan_parts(artists: NDArray[np.intp], *, max_songs: int, per_artist: int, us
         lists stay of usual length.
     """
     n_songs = len(artists)
-    parts = max(1, -(-n_songs // max(1, int(max_songs * _FULLNESS))))
+    parts = 1 if n_songs <= max_songs else -(-n_songs // max(1, int(max_songs * _FULLNESS)))
     while places(artists, parts, per_artist) < _PLACED * n_songs:
         if places(artists, parts + 1, per_artist) < usual * (parts + 1):
             break

@@ -1,0 +1,61 @@
+"""Versions of a song are one song; different songs are not."""
+
+import numpy as np
+import pytest
+from made_lists import made_matrix
+
+from audiomuse.playlists.recordings import is_compilation, normalise_title, recording_families
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Heroes", "HEROES", "Heroes - 2017 Remaster", "Heroes (Live at Earls Court)",
+        "Heroes [Remastered 1999]", "Heroes (Single Version)", "Héroes", "Heroes - Live",
+        "Heroes (feat. Brian Eno)", "Heroes feat. Eno",
+    ],
+)  # fmt: skip
+def test_versions_of_a_song_have_one_title(title):
+    assert normalise_title(title) == "heroes"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Another Brick in the Wall (Part 1)", "Another Brick in the Wall (Part 2)"),
+        ("Live and Let Die", "Let Die"),
+        ("Love - Hate", "Love"),
+        ("Alive", "A"),
+    ],
+)
+def test_different_songs_keep_different_titles(one, other):
+    assert normalise_title(one) != normalise_title(other)
+
+
+@pytest.mark.parametrize("title", ["", "Track 03", "Intro", "untitled", "07"])
+def test_titles_that_name_no_song_are_empty(title):
+    assert normalise_title(title) == ""
+
+
+def test_families_need_the_same_artist():
+    matrix = made_matrix(
+        5,
+        artists=["The Band", "Band", "Other", "", ""],
+        titles=["Song", "Song (Live)", "Song", "Song", "Song"],
+    )
+    families = recording_families(matrix)
+    assert families[0] == families[1]
+    assert len(np.unique(families)) == 4
+
+
+def test_nameless_tracks_of_one_artist_are_different_songs():
+    matrix = made_matrix(2, artists=["A", "A"], titles=["Track 01", "Track 01"])
+    assert len(np.unique(recording_families(matrix))) == 2
+
+
+@pytest.mark.parametrize(
+    ("album", "expected"),
+    [("The Best of Queen", True), ("Greatest Hits II", True), ("A Night at the Opera", False)],
+)
+def test_compilations_are_recognised_by_their_title(album, expected):
+    assert is_compilation(album) is expected
