@@ -45,6 +45,22 @@ def file_stem(name: str) -> str:
     return stem.rstrip(" .")
 
 
+def m3u_bytes(name: str, entries: Iterable[M3uEntry], *, ours: bool) -> bytes:
+    """Return the content of a playlist file.
+
+    Parameters
+    ----------
+    ours : bool
+        Whether to mark it as a file that we may replace later; not for one that a person takes away.
+    """
+    lines = ["#EXTM3U", *([_MARK] if ours else []), f"#PLAYLIST:{_one_line(name)}"]
+    for entry in entries:
+        seconds = -1 if entry.duration_s is None else round(entry.duration_s)
+        lines += [f"#EXTINF:{seconds},{_one_line(entry.title)}", _as_line(entry.path)]
+    # A file name that is not valid UTF-8 keeps its bytes, so that players find the file.
+    return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogateescape")
+
+
 def write_m3u(path: Path, name: str, entries: Iterable[M3uEntry]) -> None:
     """Write a playlist file atomically.
 
@@ -53,12 +69,7 @@ def write_m3u(path: Path, name: str, entries: Iterable[M3uEntry]) -> None:
     OSError
         If the folder cannot be written; a file that was there before is unchanged.
     """
-    lines = ["#EXTM3U", _MARK, f"#PLAYLIST:{_one_line(name)}"]
-    for entry in entries:
-        seconds = -1 if entry.duration_s is None else round(entry.duration_s)
-        lines += [f"#EXTINF:{seconds},{_one_line(entry.title)}", _as_line(entry.path)]
-    # A file name that is not valid UTF-8 keeps its bytes, so that players find the file.
-    data = ("\n".join(lines) + "\n").encode("utf-8", errors="surrogateescape")
+    data = m3u_bytes(name, entries, ours=True)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=".audiomuse-", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
