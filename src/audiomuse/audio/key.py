@@ -1,9 +1,8 @@
 """Key: which tonic and scale a piece is in, from the pitch classes of its spectral peaks.
 
 The estimate follows the usual template method with three cares that matter on real recordings: the tuning is
-measured first, because orchestras and tape machines are rarely at 440 Hz; a peak counts by how far it stands
-out of the spectrum around it, so drums and hiss have little to say; and a peak also votes for the notes of
-which it may be an overtone.
+measured first, because orchestras and tape machines are rarely at 440 Hz; the spectrum is whitened lightly,
+so that the bass does not drown the rest; and a peak also votes for the notes of which it may be an overtone.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ _QUIETEST_FRAME_DB = -50.0
 """Frames this far below the loudest one (fades, pauses) have no say."""
 _WHITENING_BINS = 101
 """Width of the moving average that a peak is compared with, about 400 Hz."""
-_PEAK_ABOVE_SURROUNDINGS = 3.0
-"""A peak is a note if it is this many times the average around it; noise seldom is."""
+_PEAK_ABOVE_SURROUNDINGS = 2.0
+"""A peak is a note if it is this many times the average around it."""
 _CLEAR_NOTE = 4.5
 """A peak this many times its surroundings is never noise."""
 _N_HARMONICS = 3
-_HARMONIC_DECAY = 0.5
+_HARMONIC_DECAY = 0.6
 
 _LEAST_PITCHED_FRAMES = 0.1
 """Below this share of frames with a note in them there is no key (drums, noise)."""
@@ -40,15 +39,18 @@ _LEAST_PITCH_CLASSES = 3
 _LEAST_CORRELATION = 0.5
 
 # Key profiles, tonic first. Albrecht and Shanahan counted the notes of 490 pieces, Temperley those of the
-# Kostka and Payne corpus; the mean of both correlations errs less than either.
+# Kostka and Payne corpus, Faraldo those of electronic dance music (small values cut off). Each has its own
+# weakness, relative minors or dominants, and the mean of the three correlations errs less than any of them.
 _PROFILES: dict[str, NDArray[np.float64]] = {
     "major": np.array([
         [0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081],
         [0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400],
+        [1.000, 0.000, 0.420, 0.000, 0.530, 0.370, 0.000, 0.770, 0.000, 0.380, 0.210, 0.300],
     ]),
     "minor": np.array([
         [0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052],
         [0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330],
+        [1.000, 0.000, 0.360, 0.390, 0.000, 0.380, 0.000, 0.740, 0.270, 0.000, 0.420, 0.230],
     ]),
 }  # fmt: skip
 
@@ -60,15 +62,17 @@ class _Peaks(NamedTuple):
     midi: NDArray[np.float64]
     """Pitch, 69 is A at 440 Hz, with its fraction."""
     weight: NDArray[np.float64]
+    clarity: NDArray[np.float64]
+    """How many times its surroundings the peak is."""
 
 
 def estimate_key(y: Segments) -> Key | None:
     """Estimate the global key of a mono signal.
 
-    Spectral peaks from 55 to 2000 Hz are weighted by how far they stand out of their surroundings, moved by
-    the tuning of the piece and folded to twelve pitch classes, where each also votes for the notes of which
-    it may be the second or third harmonic [1]_. The sum over frames is correlated with the key profiles of
-    Albrecht and Shanahan [2]_ and of Temperley [3]_ in all 24 rotations; the best mean correlation wins.
+    Spectral peaks from 55 to 2000 Hz are divided by the root of the spectrum around them, moved by the
+    tuning of the piece and folded to twelve pitch classes, where each also votes for the notes of which it
+    may be the second or third harmonic [1]_. The sum over frames is correlated with three families of key
+    profiles [2]_ [3]_ [4]_ in all 24 rotations; the best mean correlation wins.
 
     Parameters
     ----------
@@ -93,6 +97,7 @@ def estimate_key(y: Segments) -> Key | None:
     .. [2] J. Albrecht and D. Shanahan, "The use of large corpora to train a new type of key-finding
        algorithm", Music Perception 31(1), 2013.
     .. [3] D. Temperley, "Music and probability", MIT Press, 2007.
+    .. [4] Á. Faraldo et al., "Key estimation in electronic dance music", ECIR 2016.
     """
     chroma = pitch_class_profile(y)
     return None if chroma is None else key_of_profile(chroma)
@@ -120,8 +125,8 @@ def pitch_class_profile(y: Segments) -> Float32 | None:
     if not len(frames):
         return None
     peaks = _spectral_peaks(frames)
-    clear = peaks.weight > np.sqrt(_CLEAR_NOTE)
-    if len(np.unique(peaks.frame[clear])) < _LEAST_PITCHED_FRAMES * len(frames):
+    clear = peaks.frame[peaks.clarity > _CLEAR_NOTE]
+    if len(np.unique(clear)) < _LEAST_PITCHED_FRAMES * len(frames):
         return None
     chroma = _fold(peaks, _tuning(peaks), len(frames))
     return np.asarray(chroma / chroma.max(), np.float32)
@@ -189,9 +194,9 @@ def _spectral_peaks(frames: Float32) -> _Peaks:
     log_left, log_peak, log_right = (np.log(magnitude[frame, bin_ + d] + 1e-12) for d in (-1, 0, 1))
     shift = 0.5 * (log_left - log_right) / np.minimum(log_left - 2 * log_peak + log_right, -1e-6)
     hertz = (bin_ + np.clip(shift, -0.5, 0.5)) * SAMPLE_RATE / _FRAME
-    standing_out = magnitude[frame, bin_] / surroundings[frame, bin_]
+    peak, around = (values[frame, bin_].astype(np.float64) for values in (magnitude, surroundings))
     midi = 69 + 12 * np.log2(hertz / 440.0)
-    return _Peaks(frame, midi, np.sqrt(standing_out).astype(np.float64))
+    return _Peaks(frame, midi, weight=peak / np.sqrt(around), clarity=peak / around)
 
 
 def _tuning(peaks: _Peaks) -> float:
