@@ -22,19 +22,19 @@ import numpy as np
 from audiomuse.errors import AudioError
 from audiomuse.model import Float32
 
-BLOCK_SAMPLES = 1 << 16
-"""Samples of each channel in one block, about 1.5 s at 44.1 kHz."""
+BLOCK_SAMPLES = 1 << 15
+"""Samples of each channel in one block, about 0.7 s at 44.1 kHz."""
 
 _CONTAINERS = (
-    "aac,ac3,aiff,alaw,amr,amrnb,amrwb,ape,asf,au,avi,bonk,caf,dff,dsf,dts,dtshd,eac3,flac,flv,iff,loas,matroska,mov,"
-    "mp3,mpc,mpc8,mpeg,mpegts,mulaw,nut,ogg,oma,opus,rm,rso,shn,sln,sox,tak,truehd,tta,voc,w64,wav,webm,wsd,wv,"
-    "xwma"
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,bonk,caf,dff,dsf,dts,dtshd,eac3,flac,flv,iff,loas,matroska,mlp,"
+    "mov,mp3,mpc,mpc8,mpeg,mpegts,nut,ogg,oma,qoa,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wsd,wv,xwma"
 )
 """Containers that hold sound themselves. Left out on purpose: hls, dash, concat and others that open more."""
 
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
-_LARGEST_SAMPLE = 100.0
-"""Float files may exceed 1.0 a little; values beyond this are damage, not music."""
+_LARGEST_SAMPLE = 8.0
+"""Loud masters exceed full scale a little; values beyond this are damage, not music."""
+_UNSAFE_PLANES = 8
 _ENCRYPTED_TAGS = frozenset({"drms", "enca", "aavd", "p608"})
 _MICROSECONDS = 1_000_000
 
@@ -56,6 +56,7 @@ class AudioFile:
         self._path = path
         self._container = container
         self._stream = stream
+        self._is_at_start = True
 
     @property
     def claimed_duration_s(self) -> float | None:
@@ -73,14 +74,14 @@ class AudioFile:
         What cannot be decoded is passed over, so a damaged file gives what is left of it.
         Where a file cannot be searched, reading goes on from the present place.
         """
-        if start_s > 0:
+        if start_s > 0 or not self._is_at_start:
             self._seek(start_s)
+        self._is_at_start = False
         fifo: Any = None
         shape: tuple[str, int, int] | None = None
-        for frame in self._frames():
-            if frame.time is not None and frame.time + frame.samples / frame.sample_rate < start_s:
-                continue  # a seek lands on a key frame before the place asked for
-            found = (frame.format.name, len(frame.layout.channels), frame.sample_rate)
+        frames = (frame for frame in self._frames() if not _ends_before(frame, start_s))
+        for frame in _with_safe_planes(frames):
+            found = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
             if found != shape:
                 yield from _drain(fifo)
                 self._check_rate(frame.sample_rate)
@@ -94,6 +95,7 @@ class AudioFile:
     def packet_duration_s(self) -> float:
         """Measure the length in seconds by reading every packet from the start, decoding none of them."""
         self._seek(0.0)
+        self._is_at_start = False
         ticks = 0
         for packet in self._packets():
             ticks += packet.duration or 0
@@ -154,11 +156,18 @@ def open_audio(path: str | Path, *, max_bytes: int | None = None) -> Iterator[Au
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, ValueError) as e:
-        raise AudioError(f"{path.name}: not a music file that can be read ({e})", kind="not-audio") from e
+        raise AudioError(
+            f"{path.name}: not a music file that can be read ({_reason(e)})", kind="not-audio"
+        ) from e
     try:
         yield AudioFile(path, container, _audio_stream(path, container))
     finally:
         container.close()
+
+
+def _reason(error: Exception) -> str:
+    """What libav says, without its numbers."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _check_file(path: Path, max_bytes: int | None) -> None:
@@ -200,6 +209,26 @@ def _is_encrypted(container: Any, stream: Any) -> bool:
     return tag.lower() in _ENCRYPTED_TAGS or "ASF_Protection_Type" in container.metadata
 
 
+def _ends_before(frame: Any, start_s: float) -> bool:
+    """A seek lands on a key frame before the place asked for."""
+    return frame.time is not None and frame.time + frame.samples / frame.sample_rate < start_s
+
+
+def _with_safe_planes(frames: Iterator[Any]) -> Iterator[Any]:
+    """Interleave the channels of frames with many planes.
+
+    PyAV looks for the end of the list of planes in a zero behind it. With eight or more there is none, and
+    reading the samples would crash.
+    """
+    packer: Any = None
+    for frame in frames:
+        if not frame.format.is_planar or frame.layout.nb_channels < _UNSAFE_PLANES:
+            yield frame
+            continue
+        packer = packer or av.AudioResampler(format=frame.format.packed)
+        yield from packer.resample(frame)
+
+
 def _drain(fifo: Any) -> Iterator[Block]:
     """Yield what is left in the queue."""
     if fifo is not None and fifo.samples:
@@ -210,7 +239,7 @@ def _block(frame: Any) -> Block:
     """Convert a decoded frame, of any sample format, to finite floats."""
     values = frame.to_ndarray()
     if not frame.format.is_planar:
-        values = values.reshape(-1, len(frame.layout.channels)).T
+        values = values.reshape(-1, frame.layout.nb_channels).T
     if values.dtype == np.uint8:
         samples = (values.astype(np.float32) - 128.0) / 128.0
     elif np.issubdtype(values.dtype, np.integer):

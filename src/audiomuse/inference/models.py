@@ -7,6 +7,7 @@ from typing import Protocol
 
 from audiomuse.audio.tempo import TempoNetwork
 from audiomuse.inference.musicnn import MusicnnModel
+from audiomuse.inference.tempocnn import TempoCNN
 from audiomuse.model import Float32
 
 
@@ -18,23 +19,25 @@ class MoodHead(Protocol):
 
 
 class Models:
-    """What `audiomuse.audio.analyse` needs: MusiCNN, and optionally a tempo network and a mood head."""
+    """What `audiomuse.audio.analyse` needs: MusiCNN, the tempo network and, if there is one, a mood head.
 
-    def __init__(
-        self,
-        musicnn: MusicnnModel | None = None,
-        *,
-        tempo_network: TempoNetwork | None = None,
-        mood_head: MoodHead | None = None,
-    ) -> None:
-        self._musicnn = musicnn or MusicnnModel()
-        self._tempo_network = tempo_network
+    Each is loaded when it is first used.
+
+    Parameters
+    ----------
+    mood_head : MoodHead or None
+        A model of the user's own.
+    """
+
+    def __init__(self, *, mood_head: MoodHead | None = None) -> None:
+        self._musicnn = MusicnnModel()
+        self._tempo_cnn = TempoCNN()
         self._mood_head = mood_head
 
     @property
-    def tempo_network(self) -> TempoNetwork | None:
-        """Tells half from double time, if there is one."""
-        return self._tempo_network
+    def tempo_network(self) -> TempoNetwork:
+        """Tells half from double time."""
+        return self._tempo_cnn
 
     def describe(self, patches: Float32) -> tuple[Float32, Float32]:
         """Turn log-mel patches (n, 187, 96) into embeddings (n, 200) and tag probabilities (n, 50)."""
@@ -44,6 +47,18 @@ class Models:
         """Ask the mood head, if there is one."""
         return {} if self._mood_head is None else self._mood_head.moods(embeddings)
 
-    def unload_if_idle(self, seconds: float) -> bool:
-        """Let go of what was not used for `seconds`; return whether anything was."""
-        return self._musicnn.session.unload_if_idle(seconds)
+    def load(self) -> None:
+        """Load our own models now, so that the first song does not wait for them.
+
+        Raises
+        ------
+        ModelError
+            If a model is missing or damaged.
+        """
+        self._musicnn.session.load()
+        self._tempo_cnn.session.load()
+
+    def unload_if_idle(self, seconds: float) -> None:
+        """Let go of the models that were not used for `seconds`."""
+        self._musicnn.session.unload_if_idle(seconds)
+        self._tempo_cnn.session.unload_if_idle(seconds)

@@ -161,6 +161,8 @@ class IsolatedListener:
     def _running_child(self) -> _Child:
         if self._is_closed:
             raise ListeningStopped("the listener is closed")
+        if self._child is not None and not self._child.is_alive:  # it died between two songs: nobody's fault
+            self._end_child()
         if self._child is None:
             child = self._child = _Child()
             answer = self._ask(child, config_to_json(self._config), _START_TIMEOUT_S, what="the analyser")
@@ -210,6 +212,10 @@ class _Child:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def ask(self, question: dict[str, Any], timeout_s: float) -> dict[str, Any] | None:
         """Return the answer, or None if the child died or was killed before it came."""

@@ -17,7 +17,10 @@ from typing import Any, TextIO
 
 from audiomuse.audio import FEATURES_VERSION, AnalysisOptions, AudioModels, analyse
 from audiomuse.errors import AudioError, ModelError
-from audiomuse.inference import Models
+from audiomuse.inference import Models, MoodHead
+from audiomuse.inference.essentia_chain import FEATURES_VERSION as ESSENTIA_VERSION
+from audiomuse.inference.essentia_chain import EssentiaChain
+from audiomuse.inference.mood_head import load_mood_head
 from audiomuse.model import TrackFeatures
 from audiomuse.services.hearing_wire import HearingConfig, config_from_json, features_to_json
 
@@ -47,7 +50,26 @@ class InProcessListener:
         """Nothing is held that would have to be given back."""
 
 
-def in_process_listener(config: HearingConfig) -> InProcessListener:
+class EssentiaListener:
+    """Hears songs in this process, with the original chain."""
+
+    def __init__(self, chain: EssentiaChain) -> None:
+        self._chain = chain
+
+    @property
+    def features_version(self) -> str:
+        """What makes its numbers."""
+        return ESSENTIA_VERSION
+
+    def hear(self, path: Path) -> TrackFeatures:
+        """Analyse one file; raises what `EssentiaChain.hear` raises."""
+        return self._chain.hear(path)
+
+    def close(self) -> None:
+        """Nothing is held that would have to be given back."""
+
+
+def in_process_listener(config: HearingConfig) -> InProcessListener | EssentiaListener:
     """Load the models that `config` names and return a listener that uses them.
 
     Raises
@@ -61,7 +83,24 @@ def in_process_listener(config: HearingConfig) -> InProcessListener:
         max_whole_song_s=config.max_whole_song_s,
         timeout_s=config.timeout_s,
     )
-    return InProcessListener(Models(), options)
+    mood_head = None if config.mood_model is None else load_mood_head(config.mood_model)
+    if config.backend == "essentia":
+        return EssentiaListener(_essentia_chain(config, options, mood_head))
+    models = Models(mood_head=mood_head)
+    models.load()
+    return InProcessListener(models, options)
+
+
+def _essentia_chain(
+    config: HearingConfig, options: AnalysisOptions, mood_head: MoodHead | None
+) -> EssentiaChain:
+    if config.embedding_model is None or config.prediction_model is None:
+        raise ModelError(
+            "the essentia backend needs two models: set EMBEDDING_MODEL_PATH and PREDICTION_MODEL_PATH"
+        )
+    return EssentiaChain(
+        config.embedding_model, config.prediction_model, mood_head=mood_head, options=options
+    )
 
 
 def main() -> None:

@@ -1,0 +1,215 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from audiomuse.audio import FEATURES_VERSION
+from audiomuse.errors import AudioError, ModelError
+from audiomuse.model import Key, Tempo, TrackFeatures
+from audiomuse.services.hearing import HearingConfig, IsolatedListener, ListeningStopped, open_listener
+from audiomuse.services.hearing_child import in_process_listener
+from audiomuse.services.hearing_wire import (
+    config_from_json,
+    config_to_json,
+    features_from_json,
+    features_to_json,
+)
+from audiomuse.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def listener():
+    with IsolatedListener(HearingConfig()) as one:
+        yield one
+
+
+@pytest.fixture
+def song(tmp_path):
+    return write_song(tmp_path / "song.wav", seconds=6)
+
+
+def write_song(path, *, seconds):
+    """A chord with a pulse of 120 BPM."""
+    rate = 16_000
+    t = np.arange(seconds * rate) / rate
+    chord = sum(np.sin(2 * np.pi * hertz * t) for hertz in (261.6, 329.6, 392.0))
+    samples = 0.2 * chord * np.exp(-8 * (t % 0.5))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    return path
+
+
+def long_song(path):
+    """Takes seconds to analyse."""
+    return write_song(path, seconds=1100)
+
+
+def test_a_child_hears_what_this_process_would_hear(listener, song):
+    here = in_process_listener(HearingConfig()).hear(song)
+    there = listener.hear(song)
+    assert features_to_json(there) == features_to_json(here)
+    assert there.tempo.bpm == pytest.approx(120, rel=0.01)
+    np.testing.assert_array_equal(there.embedding, here.embedding)
+
+
+def test_the_version_of_the_numbers_is_known(listener):
+    assert listener.features_version == FEATURES_VERSION
+
+
+def test_one_child_serves_many_songs(listener, song):
+    listener.hear(song)
+    pid = listener.child_pid
+    for _ in range(3):
+        listener.hear(song)
+    assert listener.child_pid == pid
+
+
+def test_a_bad_file_is_an_error_with_its_reason_and_the_child_stays(listener, song, tmp_path):
+    listener.hear(song)
+    pid = listener.child_pid
+    diary = tmp_path / "diary.mp3"
+    diary.write_text("Dear diary\n" * 100)
+    with pytest.raises(AudioError, match=r"diary\.mp3: not a music file") as caught:
+        listener.hear(diary)
+    assert caught.value.kind == "not-audio"
+    assert listener.child_pid == pid
+
+
+@pytest.mark.parametrize("name", ["new\nline.wav", "\N{SNOWMAN} \udce9.wav", "-x.wav", '"quoted".wav'])
+def test_strange_names_reach_the_child(listener, tmp_path, name):
+    assert listener.hear(write_song(tmp_path / name, seconds=2)).duration_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("end", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_crash_costs_one_song(listener, song, tmp_path, end):
+    listener.hear(song)
+    long = long_song(tmp_path / "evil.wav")
+    threading.Timer(0.3, os.kill, (listener.child_pid, end)).start()
+    with pytest.raises(AudioError, match=rf"evil\.wav: crashed the decoder \(signal {end.value}\)") as caught:
+        listener.hear(long)
+    assert caught.value.kind == "crashed"
+    assert listener.hear(song).duration_s == pytest.approx(6.0)
+
+
+def test_a_child_that_died_between_two_songs_is_replaced(song):
+    with IsolatedListener(HearingConfig()) as listener:
+        listener.hear(song)
+        child = psutil.Process(listener.child_pid)
+        child.kill()
+        while child.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert listener.hear(song).duration_s == pytest.approx(6.0)
+
+
+def test_a_hang_is_ended_by_the_clock(song, tmp_path):
+    with IsolatedListener(HearingConfig(timeout_s=1.0)) as listener:
+        assert listener.features_version
+        os.kill(listener.child_pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(AudioError, match=r"song\.wav: not heard after 1 s, given up") as caught:
+            listener.hear(song)
+        assert caught.value.kind == "timeout"
+        assert time.monotonic() - started < 30
+        assert listener.child_pid is None
+
+
+def test_closing_stops_the_song_and_ends_the_child(tmp_path):
+    listener = IsolatedListener(HearingConfig())
+    assert listener.features_version
+    child = psutil.Process(listener.child_pid)
+    threading.Timer(0.3, listener.close).start()
+    with pytest.raises(ListeningStopped):
+        listener.hear(long_song(tmp_path / "long.wav"))
+    assert not child.is_running()
+    with pytest.raises(ListeningStopped):
+        listener.hear(tmp_path / "long.wav")
+    listener.close()
+
+
+def test_a_child_that_has_grown_is_replaced(song):
+    with IsolatedListener(HearingConfig(), recycle_mb=1) as listener:
+        listener.hear(song)
+        assert listener.child_pid is None
+        assert listener.hear(song).duration_s == pytest.approx(6.0)
+
+
+def test_many_songs_leave_memory_flat(listener, song):
+    for _ in range(5):
+        listener.hear(song)
+    process = psutil.Process(listener.child_pid)
+    before = process.memory_info().rss
+    for _ in range(30):
+        listener.hear(song)
+    assert process.memory_info().rss - before < 8_000_000
+
+
+ORPHAN = """
+import sys
+from audiomuse.services.hearing import HearingConfig, IsolatedListener
+listener = IsolatedListener(HearingConfig())
+listener.features_version
+print(listener.child_pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_child_dies_with_its_parent(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHAN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        assert child.is_running()
+        parent.kill()
+    child.wait(timeout=30)
+
+
+def test_a_missing_model_stops_everything():
+    config = HearingConfig(mood_model=Path("/nowhere/mood.onnx"))
+    with IsolatedListener(config) as listener, pytest.raises(ModelError, match=r"mood\.onnx"):
+        listener.hear(Path("song.wav"))
+
+
+def test_the_essentia_backend_says_what_it_needs():
+    with IsolatedListener(HearingConfig(backend="essentia")) as listener:
+        with pytest.raises(ModelError, match="EMBEDDING_MODEL_PATH and PREDICTION_MODEL_PATH"):
+            listener.hear(Path("song.wav"))
+
+
+def test_the_settings_choose_how_songs_are_heard(song):
+    settings = Settings(max_patches=1, max_whole_song_minutes=0.05)
+    listener = open_listener(settings)
+    try:
+        assert listener.hear(song).duration_s == pytest.approx(6.0)
+    finally:
+        listener.close()
+    here = open_listener(settings, isolated=False)
+    assert here.features_version == FEATURES_VERSION
+    assert here.hear(song).duration_s == pytest.approx(6.0)
+
+
+def test_features_survive_the_wire_exactly():
+    rng = np.random.default_rng(0)
+    full = TrackFeatures(
+        "muse-1", 123.456, Tempo(119.99, 0.1, None), Key("A#", "minor", 1 / 3), -12.3, 0.7,
+        rng.random(50).astype(np.float32), rng.normal(0, 10, 200).astype(np.float32), {"sunny": 0.1},
+    )  # fmt: skip
+    for features in (full, TrackFeatures("muse-1", 1.0)):
+        back = features_from_json(features_to_json(features))
+        for name in TrackFeatures.__slots__:
+            np.testing.assert_array_equal(getattr(back, name), getattr(features, name))
+
+
+def test_the_configuration_survives_the_wire():
+    config = HearingConfig("essentia", 93, 40, 60.0, 5.0, Path("/m/e.pb"), Path("/m/t.pb"), None)
+    assert config_from_json(config_to_json(config)) == config
