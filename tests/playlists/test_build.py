@@ -14,7 +14,7 @@ from audiomuse.errors import LibraryEmpty, ParameterError, SignalError
 from audiomuse.features import artist_codes
 from audiomuse.model import PlaylistEntry
 from audiomuse.playlists import PlaylistOptions, PlaylistSet, build_playlists
-from audiomuse.playlists.recordings import recording_families
+from audiomuse.features.recordings import recording_families
 
 
 def build(run, **options) -> PlaylistSet:

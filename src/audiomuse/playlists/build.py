@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from audiomuse.errors import LibraryEmpty, SignalError
 from audiomuse.features import artist_codes
+from audiomuse.features.recordings import recording_families
 from audiomuse.model import Clustering, FeatureMatrix, Float32, Playlist, PlaylistEntry
 from audiomuse.playlists.continuity import find_heirs
 from audiomuse.playlists.drafts import Draft, Heir, Library, draft_cluster
@@ -21,7 +22,6 @@ from audiomuse.playlists.names import name_lists, profile_of, typical_tags
 from audiomuse.playlists.options import AdaptedSizes, PlaylistOptions, adapt_sizes
 from audiomuse.playlists.order import order_for_flow
 from audiomuse.playlists.reasons import reasons, tag_thresholds
-from audiomuse.playlists.recordings import recording_families
 
 Rows = NDArray[np.intp]
 

@@ -4,6 +4,7 @@ from audiomuse.similarity.alchemy import Alchemy, PreviewPoint, mix
 from audiomuse.similarity.artists import ArtistIndex, ArtistNeighbour, SongPair
 from audiomuse.similarity.index import Neighbour, SearchRules, SimilarityIndex
 from audiomuse.similarity.landscape import map_coordinates
+from audiomuse.similarity.likeness import Likeness, explain_neighbours
 from audiomuse.similarity.listening import Plays, SonicFingerprint, sonic_fingerprint
 from audiomuse.similarity.paths import SongPath, find_path
 from audiomuse.similarity.words import TextAnswer, WordMatch, search_words
@@ -12,6 +13,7 @@ __all__ = [
     "Alchemy",
     "ArtistIndex",
     "ArtistNeighbour",
+    "Likeness",
     "Neighbour",
     "Plays",
     "PreviewPoint",
@@ -22,6 +24,7 @@ __all__ = [
     "SonicFingerprint",
     "TextAnswer",
     "WordMatch",
+    "explain_neighbours",
     "find_path",
     "map_coordinates",
     "mix",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from audiomuse.errors import LibraryEmpty, NotFound
 from audiomuse.features import artist_codes
+from audiomuse.features.recordings import normalise_title
 from audiomuse.model import FeatureMatrix, Float32
 
 Rows = NDArray[np.intp]
@@ -50,7 +51,8 @@ class SearchRules:
     max_per_artist: int = 0
     """Songs of one artist; 0 for no limit."""
     distinct: bool = True
-    """Leave out copies of a recording that is in the answer already, or that was asked about."""
+    """Leave out copies and other versions (live, remaster) of a song that is in the answer already, or that
+    was asked about."""
     same_mood: bool = False
     """Only songs with much the same tags and energy as the one asked about."""
 
@@ -193,12 +195,21 @@ class SimilarityIndex:
         row = int(distance.argmax())
         return Neighbour(self.matrix.ids[row], float(distance[row]))
 
-    def same_recording(self, row: int, rows: Rows) -> NDArray[np.bool_]:
-        """Tell which of `rows` hold the same recording as `row`: same sound and same length."""
+    def same_song(self, row: int, rows: Rows) -> NDArray[np.bool_]:
+        """Tell which of `rows` hold the same song as `row`.
+
+        Either a copy of the recording (same sound and same length) or another version of it (same artist
+        and, but for words such as "live" or "remaster", the same title).
+        """
         raw = unit_rows(self.matrix.embedding[np.r_[row, rows]])
         alike = 1.0 - raw[1:] @ raw[0] <= SAME_RECORDING
         lasting = np.abs(self.matrix.duration_s[rows] - self.matrix.duration_s[row]) <= SAME_DURATION_S
-        return np.asarray(alike & lasting)
+        same = alike & lasting
+        title = normalise_title(self.matrix.titles[row])
+        if title:
+            for i in np.flatnonzero(self.artists[rows] == self.artists[row]):
+                same[i] |= normalise_title(self.matrix.titles[rows[i]]) == title
+        return np.asarray(same)
 
     def _sift(
         self, rows: Rows, distance: Float32, n: int, rules: SearchRules, asked: Sequence[int]
@@ -214,7 +225,7 @@ class SimilarityIndex:
             artist = int(self.artists[row])
             if rules.max_per_artist and per_artist.get(artist, 0) >= rules.max_per_artist:
                 continue
-            if rules.distinct and self.same_recording(int(row), np.asarray(present, dtype=np.intp)).any():
+            if rules.distinct and self.same_song(int(row), np.asarray(present, dtype=np.intp)).any():
                 continue
             taken.append((int(row), float(d)))
             per_artist[artist] = per_artist.get(artist, 0) + 1

@@ -15,7 +15,7 @@ _CANDIDATES = 60
 _DETOUR = 0.5
 """How much nearness to the last song counts beside nearness to the straight way."""
 _SAME_ARTIST = 0.1
-"""Added to the cost of two songs by one artist in a row, and of a recording heard before."""
+"""Added to the cost of two songs by one artist in a row, and of a song heard before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,10 @@ def _next_song(index: SimilarityIndex, waypoint: Float32, rows: list[int], end: 
 def _heard_before(
     index: SimilarityIndex, used: NDArray[np.intp], candidates: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Tell which candidates are the same recording as a song in the path."""
+    """Tell which candidates are the same song as one in the path."""
     heard = np.zeros(len(candidates), dtype=bool)
     for row in used:
-        heard |= index.same_recording(int(row), candidates)
+        heard |= index.same_song(int(row), candidates)
     return heard
 
 

@@ -2,9 +2,19 @@
 
 import numpy as np
 import pytest
-from made_lists import made_matrix
 
-from audiomuse.playlists.recordings import is_compilation, normalise_title, recording_families
+from audiomuse.features.recordings import is_compilation, normalise_title, recording_families
+from audiomuse.model import FeatureMatrix
+
+
+def matrix_of(artists: list[str], titles: list[str]) -> FeatureMatrix:
+    n = len(titles)
+    column = np.zeros(n, dtype=np.float32)
+    return FeatureMatrix(
+        tuple(f"song-{i}" for i in range(n)), tuple(artists), tuple(titles), ("",) * n, column, column,
+        np.zeros(n, dtype=np.int8), column, column, np.zeros((n, 50), np.float32),
+        np.zeros((n, 200), np.float32),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -38,18 +48,14 @@ def test_titles_that_name_no_song_are_empty(title):
 
 
 def test_families_need_the_same_artist():
-    matrix = made_matrix(
-        5,
-        artists=["The Band", "Band", "Other", "", ""],
-        titles=["Song", "Song (Live)", "Song", "Song", "Song"],
-    )
+    matrix = matrix_of(["The Band", "Band", "Other", "", ""], ["Song", "Song (Live)", "Song", "Song", "Song"])
     families = recording_families(matrix)
     assert families[0] == families[1]
     assert len(np.unique(families)) == 4
 
 
 def test_nameless_tracks_of_one_artist_are_different_songs():
-    matrix = made_matrix(2, artists=["A", "A"], titles=["Track 01", "Track 01"])
+    matrix = matrix_of(["A", "A"], ["Track 01", "Track 01"])
     assert len(np.unique(recording_families(matrix))) == 2
 
 
