@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
+Samples64 = NDArray[np.float64]
 
 _PROGRESSION = ((0, "major"), (5, "major"), (7, "major"), (0, "major"))  # I IV V I
 _CHORDS = {"major": (0, 4, 7), "minor": (0, 3, 7)}
@@ -90,7 +91,7 @@ def write_wav(path: Path, samples: Samples, *, rate: int = 44_100, codec: str = 
     return write_audio(path, samples, codec=codec, rate=rate, container="wav")
 
 
-def _tone(midi: int, seconds: float, rate: int) -> NDArray[np.float64]:
+def _tone(midi: int, seconds: float, rate: int) -> Samples64:
     """A plucked tone of four harmonics."""
     t = np.arange(int(seconds * rate)) / rate
     hertz = 440.0 * 2 ** ((midi - 69) / 12)
@@ -98,14 +99,12 @@ def _tone(midi: int, seconds: float, rate: int) -> NDArray[np.float64]:
     return np.asarray(wave * np.exp(-3.0 * t / seconds))
 
 
-def _noise(rng: np.random.Generator, seconds: float, rate: int) -> NDArray[np.float64]:
+def _noise(rng: np.random.Generator, seconds: float, rate: int) -> Samples64:
     t = np.arange(int(seconds * rate)) / rate
     return rng.normal(0.0, 0.5, t.size) * np.exp(-5.0 * t / seconds)
 
 
-def _mix(
-    track: NDArray[np.float64], sound: NDArray[np.float64], start: float, rate: int, gain: float
-) -> None:
+def _mix(track: Samples64, sound: Samples64, start: float, rate: int, gain: float) -> None:
     first = int(start * rate)
     room = track[first : first + sound.size]
     room += gain * sound[: room.size]

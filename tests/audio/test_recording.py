@@ -48,10 +48,8 @@ def test_stereo_becomes_the_mean_of_its_channels(tmp_path):
 @pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame"])
 def test_antiphase_stereo_does_not_vanish(tmp_path, codec):
     song = made_song(4.0)[0]
-    container = "wav" if codec == "pcm_s16le" else "mp3"
-    path = write_audio(
-        tmp_path / f"anti.{container}", np.stack([song, -song]), codec=codec, container=container
-    )
+    suffix = "wav" if codec == "pcm_s16le" else "mp3"
+    path = write_audio(tmp_path / f"anti.{suffix}", np.stack([song, -song]), codec=codec)
     (heard,) = read_recording(path, AnalysisOptions()).segments
     assert np.sqrt(np.mean(heard**2)) == pytest.approx(np.sqrt(np.mean(song**2)), rel=0.1)
 
@@ -167,9 +165,7 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path):
 
 def test_a_stream_that_changes_its_rate_is_heard_to_its_end(tmp_path):
     parts = [
-        write_audio(
-            tmp_path / f"{rate}.ogg", made_song(3.0, rate=rate), codec="flac", rate=rate, container="ogg"
-        )
+        write_audio(tmp_path / f"{rate}.ogg", made_song(3.0, rate=rate), codec="flac", rate=rate)
         for rate in (44_100, 22_050)
     ]
     chained = tmp_path / "chained.ogg"

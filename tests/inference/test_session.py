@@ -70,7 +70,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path):
         (PROMISED | {"inputs": {"mel": (None, 187, 96)}}, "no input 'mel'"),
         (
             PROMISED | {"inputs": {"patches": (None, 188, 96)}},
-            r"input 'patches' .* has shape \['N', 187, 96\]",
+            r"'patches' .* has shape \['N', 187, 96\]",
         ),
         (PROMISED | {"inputs": {"patches": (None, 96)}}, "input 'patches'"),
         (PROMISED | {"outputs": {"moods": (None, 50)}}, "no output 'moods'"),
