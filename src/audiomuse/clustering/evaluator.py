@@ -242,7 +242,11 @@ class Evaluator:
             return self.clustering_of(
                 labels,
                 algorithm=self.plan.space.algorithm,
-                parameters={**candidate["parameters"], **grouping.found},
+                parameters={
+                    **candidate["parameters"],
+                    **grouping.found,
+                    "feature_space": self.plan.parameters.feature_space,
+                },
             )
 
     def clustering_of(self, labels: Labels, *, algorithm: str, parameters: Mapping[str, Any]) -> Clustering:

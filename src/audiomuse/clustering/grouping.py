@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiomuse.clustering._density import DensityTree, Neighbours, renumber, split_giants, spread_labels
-from audiomuse.clustering._lloyd import Labels, lloyd, nearest_centre, row_blocks, spread_centres
+from audiomuse.clustering._lloyd import Labels, lloyd, row_blocks, spread_centres
 from audiomuse.clustering._mixture import Mixture, fit_mixture, refine_mixture
 from audiomuse.clustering.evolution import Candidate
 from audiomuse.clustering.space import EPS_QUANTILE
@@ -24,6 +24,8 @@ _LIBRARY_ROUNDS = 30
 _SETTLED = 0.0005
 """On the whole library k-means stops when fewer than one song in 2,000 still changes its cluster."""
 _MIXTURE_LIBRARY_ROUNDS = 3
+_SETTLING_ROUNDS = 5
+"""Enough for centres to follow new songs; many more would let playlists wander away from what they were."""
 _GIANT_SHARE = 0.25
 
 
@@ -65,7 +67,7 @@ class Geometry:
         return Projection(axes.astype(np.float32), (self.mean @ axes).astype(np.float32))
 
     def _n_axes(self, parameters: Mapping[str, Any]) -> int:
-        asked = parameters["pca_components"] or len(self.mean)
+        asked = parameters.get("pca_components", 0) or len(self.mean)
         if parameters.get("covariance_type") in ("full", "tied"):
             asked = min(asked, MOST_FULL_COVARIANCE_AXES)
         return min(asked, len(self.mean))
@@ -145,10 +147,11 @@ class MixtureGrouping:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DensityGrouping:
-    """DBSCAN on the sample; every other song follows the nearest labelled one within eps."""
+    """DBSCAN on the sample; every song of the library follows its nearest core song within eps."""
 
     sample_labels: Labels
-    sample_points: Float32
+    core_points: Float32
+    core_labels: Labels
     eps: float
 
     @property
@@ -156,8 +159,7 @@ class DensityGrouping:
         return {"eps": self.eps}
 
     def extend(self, points: Float32) -> Labels:
-        labelled = self.sample_labels >= 0
-        return spread_labels(points, self.sample_points[labelled], self.sample_labels[labelled], self.eps)
+        return spread_labels(points, self.core_points, self.core_labels, self.eps)
 
 
 @dataclass(slots=True, eq=False)
@@ -207,7 +209,10 @@ class Grouper:
         points = self.projected_sample(parameters)
         tree = self._tree_of(parameters["pca_components"], parameters["min_samples"], points)
         if EPS_QUANTILE in parameters:
-            eps = float(np.quantile(tree.core, parameters[EPS_QUANTILE]))
+            # With min_samples 1 every song is its own neighbour, at distance 0: look at the next one.
+            reach = self.core_distances(parameters["pca_components"], max(parameters["min_samples"], 2))
+            finite = reach[np.isfinite(reach)]  # a single song has no next one
+            eps = float(np.quantile(finite, parameters[EPS_QUANTILE])) if len(finite) else 1.0
         else:
             eps = float(parameters["eps"])
         labels = split_giants(
@@ -217,11 +222,12 @@ class Grouper:
             typical=max(1, len(points) // self.typical_clusters),
             rng=rng,
         )
-        return DensityGrouping(labels, points, eps)
+        core = tree.core <= eps
+        return DensityGrouping(labels, points[core], labels[core], eps)
 
     def _neighbours_of(self, pca_components: int, points: Float32) -> Neighbours:
         if pca_components not in self._neighbours:
-            self._neighbours[pca_components] = Neighbours.of(points, self.most_neighbours)
+            self._neighbours[pca_components] = Neighbours.of(points, max(self.most_neighbours, 2))
         return self._neighbours[pca_components]
 
     def _tree_of(self, pca_components: int, min_samples: int, points: Float32) -> DensityTree:
@@ -238,10 +244,8 @@ def without_empty_clusters(labels: Labels) -> Labels:
 
 
 def settle(points: Float32, centres: Float32) -> Labels:
-    """Group a library around centres of an earlier run, which may move to where the songs are now."""
-    if len(points) == 0:
-        return nearest_centre(points, centres)
-    return lloyd(points, centres, max_iter=_LIBRARY_ROUNDS, still_moving=_SETTLED).labels
+    """Group a library around centres of an earlier run, which may move a little to where songs are now."""
+    return lloyd(points, centres, max_iter=_SETTLING_ROUNDS, still_moving=_SETTLED).labels
 
 
 def _with_fixed_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:

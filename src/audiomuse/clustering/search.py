@@ -9,7 +9,7 @@ from typing import Any
 
 from audiomuse.clustering.evaluator import Evaluator, SearchPlan, cluster_means
 from audiomuse.clustering.evolution import Candidate, Trial, best_trial
-from audiomuse.clustering.grouping import settle
+from audiomuse.clustering.grouping import Geometry, settle
 from audiomuse.clustering.judge import Evaluation
 from audiomuse.clustering.parameters import SearchParameters
 from audiomuse.features import FeatureSpace
@@ -47,6 +47,9 @@ class WarmStart:
     """The judge's space of that run."""
     centers: Float32
     """Shape (k, d), its centres there."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Its winning parameters (`Clustering.parameters`): with its weights and components the same songs
+    fall into the same groups again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,8 +264,12 @@ def settle_warm(
         places = evaluator.places
     else:
         places = warm_start.space.transform(matrix)
-    labels = settle(places, warm_start.centers)
-    return evaluator.clustering_of(labels, algorithm="kmeans", parameters={"warm_start": True})
+    parameters = dict(warm_start.parameters)
+    seen = Geometry.of(places, warm_start.space.block_columns).projection(
+        parameters if parameters.get("feature_space") == warm_start.space.name else {}
+    )
+    labels = settle(seen.apply(places), seen.apply(warm_start.centers))
+    return evaluator.clustering_of(labels, algorithm="kmeans", parameters={**parameters, "warm_start": True})
 
 
 def warm_start_notes(matrix: FeatureMatrix, warm_start: WarmStart | None) -> tuple[str, ...]:

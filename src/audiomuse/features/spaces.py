@@ -362,7 +362,7 @@ def _log_tempo(matrix: FeatureMatrix, rows: slice, _: int) -> Float32:
 
 
 def _linear_tempo(matrix: FeatureMatrix, rows: slice, _: int) -> Float32:
-    return np.clip((matrix.tempo_bpm[rows, None] - 40.0) / 160.0, 0.0, 1.0)
+    return np.asarray(np.clip((matrix.tempo_bpm[rows, None] - 40.0) / 160.0, 0.0, 1.0))
 
 
 def _top_tags(matrix: FeatureMatrix, rows: slice, top_n: int) -> Float32:
