@@ -13,7 +13,7 @@ from audiomuse.similarity.index import SimilarityIndex
 
 _CANDIDATES = 60
 _DETOUR = 0.5
-"""How much nearness to the last song counts beside nearness to the straight way."""
+"""How much a step that is longer than an even one counts beside the distance from the straight way."""
 _SAME_ARTIST = 0.1
 """Added to the cost of two songs by one artist in a row, and of a song heard before."""
 
@@ -65,8 +65,11 @@ def find_path(
         return SongPath((start_id,), 0.0)
     rows = [start]
     inner = min(max_steps, len(index.matrix)) - 2
+    angle = float(np.arccos(np.clip(float(index.vectors[start] @ index.vectors[end]), -1.0, 1.0)))
+    even_step = 1.0 - float(np.cos(angle / (inner + 1)))
     for t in np.arange(1, inner + 1) / (inner + 1):
-        row = _next_song(index, slerp(index.vectors[start], index.vectors[end], float(t)), rows, end)
+        waypoint = slerp(index.vectors[start], index.vectors[end], float(t))
+        row = _next_song(index, waypoint, rows, end, even_step)
         if row is not None:
             rows.append(row)
     rows.append(end)
@@ -90,7 +93,9 @@ def slerp(a: Float32, b: Float32, t: float) -> Float32:
     return np.asarray((weights[0] * a + weights[1] * b) / np.sin(angle), dtype=np.float32)
 
 
-def _next_song(index: SimilarityIndex, waypoint: Float32, rows: list[int], end: int) -> int | None:
+def _next_song(
+    index: SimilarityIndex, waypoint: Float32, rows: list[int], end: int, even_step: float
+) -> int | None:
     """Choose the best unused song for a waypoint; None if every song is used."""
     used = np.asarray([*rows, end], dtype=np.intp)
     candidates, distance = index.nearest(waypoint, _CANDIDATES + len(used))
@@ -98,7 +103,7 @@ def _next_song(index: SimilarityIndex, waypoint: Float32, rows: list[int], end: 
     candidates, distance = candidates[fresh], distance[fresh]
     if len(candidates) == 0:
         return None
-    cost = distance + _DETOUR * index.distances_between(rows[-1], candidates)
+    cost = distance + _DETOUR * np.maximum(index.distances_between(rows[-1], candidates) - even_step, 0.0)
     cost = cost + _SAME_ARTIST * (index.artists[candidates] == index.artists[rows[-1]])
     cost = cost + _SAME_ARTIST * _heard_before(index, used, candidates)
     return int(candidates[int(cost.argmin())])
