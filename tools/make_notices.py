@@ -28,6 +28,7 @@ KNOWN = {
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
     "scipy": "BSD-3-Clause",
     "tzdata": "Apache-2.0",
+    "valkey": "MIT",
     "waitress": "ZPL-2.1",
     "wcwidth": "MIT",
     "wtforms": "BSD-3-Clause",
