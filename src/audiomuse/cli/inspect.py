@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def inspect(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
     """
     console = Console()
     some_failed = False
-    with open_listener(load_settings()) as listener:
+    with closing(open_listener(load_settings())) as listener:
         for path in files:
             try:
                 heard: TrackFeatures | AudioError = listener.hear(path)
@@ -49,15 +50,16 @@ def _as_json(path: Path, heard: TrackFeatures | AudioError) -> dict[str, Any]:
     """Return the documented object of one file; null where there is nothing to hear."""
     if isinstance(heard, AudioError):
         return {"path": str(path), "error": {"kind": heard.kind, "message": str(heard)}}
+    tempo, key = heard.tempo, heard.key
     return {
         "path": str(path),
         "duration_s": _rounded(heard.duration_s),
-        "tempo_bpm": _rounded(heard.tempo and heard.tempo.bpm),
-        "tempo_confidence": _rounded(heard.tempo and heard.tempo.confidence),
-        "tempo_alternative_bpm": _rounded(heard.tempo and heard.tempo.alternative_bpm),
-        "key": heard.key and heard.key.tonic,
-        "scale": heard.key and heard.key.scale,
-        "key_strength": _rounded(heard.key and heard.key.strength),
+        "tempo_bpm": _rounded(tempo.bpm if tempo else None),
+        "tempo_confidence": _rounded(tempo.confidence if tempo else None),
+        "tempo_alternative_bpm": _rounded(tempo.alternative_bpm if tempo else None),
+        "key": key.tonic if key else None,
+        "scale": key.scale if key else None,
+        "key_strength": _rounded(key.strength if key else None),
         "loudness_lufs": _rounded(heard.loudness_lufs),
         "energy": _rounded(heard.energy),
         "tags": None
@@ -86,9 +88,7 @@ def _show(console: Console, path: Path, heard: TrackFeatures | AudioError) -> No
         "key",
         f"{heard.key.tonic} {heard.key.scale} (strength {heard.key.strength:.2f})" if heard.key else "no key",
     )
-    table.add_row(
-        "loudness", "silence" if heard.loudness_lufs is None else f"{heard.loudness_lufs:.1f} LUFS"
-    )
+    table.add_row("loudness", "silence" if heard.loudness_lufs is None else f"{heard.loudness_lufs:.1f} LUFS")
     table.add_row("energy", "-" if heard.energy is None else f"{heard.energy:.2f}")
     if heard.tags is not None:
         best = sorted(zip(MSD_TAGS, heard.tags, strict=True), key=lambda tag: -tag[1])[:5]

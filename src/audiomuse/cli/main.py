@@ -14,7 +14,6 @@ from audiomuse.cli.cluster import cluster
 from audiomuse.cli.inspect import inspect
 from audiomuse.cli.maintenance import backup, doctor, report, restore
 from audiomuse.cli.playlists import playlists
-from audiomuse.cli.serve import demo, up, web, worker
 from audiomuse.errors import AudioMuseError
 
 INTERRUPTED = 130
@@ -44,16 +43,16 @@ def cli() -> None:
     """
 
 
-for command in (up, web, worker, demo, analyze, cluster, playlists, inspect, doctor, report, backup, restore):
+for command in (analyze, cluster, playlists, inspect, doctor, report, backup, restore):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line and exit."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as e:
-        sys.exit(e.exit_code)
+        # Outside its standalone mode click returns the code of an orderly exit instead of exiting.
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as e:
         e.show()
         sys.exit(e.exit_code)

@@ -43,7 +43,7 @@ def setting_option(name: str, *flags: str) -> Callable[[Command], Command]:
     )
 
 
-def _click_type(field: FieldInfo) -> click.ParamType:
+def _click_type(field: FieldInfo) -> click.ParamType[Any]:
     """Translate a field's type and constraints; anything else is left for `Settings` to check."""
     annotation = field.annotation
     if get_origin(annotation) is Literal and all(isinstance(value, str) for value in get_args(annotation)):

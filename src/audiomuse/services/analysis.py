@@ -14,6 +14,7 @@ from audiomuse.servers import AudioFile, MediaServer
 from audiomuse.services.job_handlers import Interrupted, JobContext, JobHandler, Outcome
 from audiomuse.services.listeners import ListenerPool
 from audiomuse.services.listing import list_library
+from audiomuse.services.preflight import preflight
 from audiomuse.storage import ItemPlan, MusicStore
 
 KIND = "analysis"
@@ -107,6 +108,7 @@ class AnalysisHandler(JobHandler):
         if parameters.get("retry_failed"):
             self._music.failures.clear()
         context.show(phase="listing")
+        preflight(self._server(), write=False).require()
         context.log("Listing the library.")
 
         def show(tracks: int) -> None:

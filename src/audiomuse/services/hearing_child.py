@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -105,6 +106,10 @@ def _essentia_chain(
 
 def main() -> None:
     """Answer questions until standard input ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Ctrl-C and service managers signal whole groups. When to stop, and what becomes of the song at
+        # hand, is for the parent to decide: it ends this process, or dies and takes it along.
+        signal.signal(number, signal.SIG_IGN)
     answers = _claim_stdout()
     questions: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_questions, args=(questions,), daemon=True).start()

@@ -21,6 +21,7 @@ from audiomuse.services.clustering import (
 )
 from audiomuse.services.clustering_request import ClusteringRequest
 from audiomuse.services.job_handlers import JobContext, JobHandler, Outcome
+from audiomuse.services.preflight import preflight
 from audiomuse.services.publishing import publish_playlists
 from audiomuse.storage import ItemPlan, MusicStore
 
@@ -77,6 +78,9 @@ class ClusteringHandler(JobHandler):
     def _plan(self, item: JobItem, context: JobContext) -> Outcome:
         request = ClusteringRequest.from_dict(context.job.parameters)
         context.show(phase="planning")
+        if request.publish:
+            # Better to learn now than after the search that nothing can be published.
+            preflight(self._server(), write=True).require()
         plan = plan_run(self._music, request, self._version, context.job.id)
         for note in plan.notes:
             context.log(note)
