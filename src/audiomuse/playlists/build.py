@@ -277,7 +277,7 @@ def _finish(
         old = draft.previous
         pinned = frozenset(e.track_id for e in old.entries if e.pinned) if old else frozenset()
         heard_pins = [library.row_of[track] for track in pinned if track in library.row_of]
-        rows = order_for_flow(matrix, library.Z, np.union1d(draft.rows, heard_pins))
+        rows = order_for_flow(matrix, library.Z, np.union1d(draft.rows, heard_pins), library.artists)
         tags = typical_tags(profile, everything, options.top_n_moods)
         track_ids = tuple(matrix.ids[row] for row in rows)
         identity = old.id if old else _new_id(track_ids, used)

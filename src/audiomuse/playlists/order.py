@@ -9,6 +9,8 @@ before and after the list counts as a calm song, so that lists rise from calm an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ _ENERGY_STEP = 0.25
 _UNKNOWN = 0.5
 """What a step costs, as a share of its worst, when one side has no tempo, key or energy."""
 _LONGEST_MOVED_STRETCH = 3
+_LEAST_GAIN = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class FlowSummary:
     """Mean absolute change of energy; None if unknown."""
 
 
-def flow_costs(matrix: FeatureMatrix, Z: Float32, rows: Rows) -> Float32:
+def flow_costs(
+    matrix: FeatureMatrix, Z: Float32, rows: Rows, artists: NDArray[np.integer[Any]] | None = None
+) -> Float32:
     """Return what each step between two songs of a list costs.
 
     Parameters
@@ -57,6 +62,8 @@ def flow_costs(matrix: FeatureMatrix, Z: Float32, rows: Rows) -> Float32:
         The library in the judge space.
     rows : ndarray, shape=(n,)
         The songs of the list.
+    artists : ndarray of int, shape=(n_library,), optional
+        Codes of the artists, where they are at hand already.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def flow_costs(matrix: FeatureMatrix, Z: Float32, rows: Rows) -> Float32:
     energy = matrix.energy[rows]
     step = np.abs(energy[:, None] - energy) / _ENERGY_STEP
     costs += ENERGY_WEIGHT * np.where(np.isnan(step), 2.0 * _UNKNOWN, np.minimum(step, 2.0))
-    codes = artist_codes(matrix.artists[row] for row in rows)
+    codes = artist_codes(matrix.artists[row] for row in rows) if artists is None else artists[rows]
     costs += ARTIST_WEIGHT * (codes[:, None] == codes)
     np.fill_diagonal(costs, 0.0)
     return np.asarray(costs, dtype=np.float32)
@@ -121,7 +128,9 @@ def key_cost(key_index: NDArray[np.int8]) -> Float32:
     return np.asarray(np.where(steps < 0, _UNKNOWN, cost), dtype=np.float32)
 
 
-def order_for_flow(matrix: FeatureMatrix, Z: Float32, rows: Rows) -> Rows:
+def order_for_flow(
+    matrix: FeatureMatrix, Z: Float32, rows: Rows, artists: NDArray[np.integer[Any]] | None = None
+) -> Rows:
     """Order the songs of a list for flow.
 
     Parameters
@@ -129,7 +138,9 @@ def order_for_flow(matrix: FeatureMatrix, Z: Float32, rows: Rows) -> Rows:
     matrix : FeatureMatrix
     Z : ndarray, shape=(n_library, d)
     rows : ndarray, shape=(n,)
-        The songs, in any order; the result does not depend on it except for exact ties.
+        The songs, in any order; the result does not depend on it.
+    artists : ndarray of int, shape=(n_library,), optional
+        Codes of the artists, where they are at hand already.
 
     Returns
     -------
@@ -139,7 +150,7 @@ def order_for_flow(matrix: FeatureMatrix, Z: Float32, rows: Rows) -> Rows:
     rows = np.sort(np.asarray(rows, dtype=np.intp))
     if len(rows) < 3:
         return rows
-    costs = flow_costs(matrix, Z, rows)
+    costs = flow_costs(matrix, Z, rows, artists)
     path = shortest_path(costs, _calm_ends(matrix.energy[rows]))
     energy = np.nan_to_num(matrix.energy[rows][path], nan=0.0)
     position = np.arange(len(path))
@@ -222,14 +233,15 @@ def _greedy_tour(closed: NDArray[np.float64]) -> Rows:
 
 def _best_reversal(tour: Rows, closed: NDArray[np.float64]) -> Rows | None:
     """Reverse the stretch that saves most (2-opt); None if none saves anything."""
-    after = np.roll(tour, -1)
-    edge = closed[tour, after]
+    n = len(tour)
+    steps = closed[tour[:, None], tour]
+    following = _following(n)
+    edge = steps[np.arange(n), following]
     # Replace edges (i, i+1), (j, j+1) by (i, j), (i+1, j+1), for i < j.
-    gain = edge[:, None] + edge - closed[np.ix_(tour, tour)] - closed[np.ix_(after, after)]
-    gain[np.tril_indices(len(tour))] = 0.0
-    best = int(np.argmax(gain))
-    i, j = divmod(best, len(tour))
-    if gain[i, j] <= 1e-9:
+    gain = edge[:, None] + edge - steps - steps[following[:, None], following]
+    gain *= _above_diagonal(n)
+    i, j = divmod(int(np.argmax(gain)), n)
+    if gain[i, j] <= _LEAST_GAIN:
         return None
     improved = tour.copy()
     improved[i + 1 : j + 1] = tour[i + 1 : j + 1][::-1]
@@ -239,22 +251,24 @@ def _best_reversal(tour: Rows, closed: NDArray[np.float64]) -> Rows | None:
 def _best_move(tour: Rows, closed: NDArray[np.float64]) -> Rows | None:
     """Move the stretch of one to three songs that saves most (Or-opt); None if none saves anything."""
     n = len(tour)
-    best_gain, best = 1e-9, None
+    steps = closed[tour[:, None], tour]
+    following = _following(n)
+    onward = steps[:, following]
+    gap = onward[np.arange(n), np.arange(n)]
+    best_gain, best = _LEAST_GAIN, None
     for length in range(1, min(_LONGEST_MOVED_STRETCH, n - 2) + 1):
-        starts = np.arange(1, n - length + 1)  # silence stays in front
-        first, last = tour[starts], tour[starts + length - 1]
-        before, behind = tour[starts - 1], tour[(starts + length) % n]
-        freed = closed[before, first] + closed[last, behind] - closed[before, behind]
-        left, right = tour, np.roll(tour, -1)
-        gap = closed[left, right]
-        for ends in ((first, last), (last, first)):
-            gain = freed[:, None] + gap - closed[np.ix_(ends[0], left)] - closed[np.ix_(ends[1], right)]
-            offset = np.arange(n) - (starts[:, None] - 1)
-            gain[(offset >= 0) & (offset <= length)] = 0.0  # gaps that touch the stretch itself
+        # Stretches start at 1, silence stays in front; row s - 1 of each array is the stretch from s.
+        first, last = np.s_[1 : n - length + 1], np.s_[length:n]
+        starts = np.arange(1, n - length + 1)
+        behind = following[starts + length - 1]
+        freed = gap[starts - 1] + gap[starts + length - 1] - steps[starts - 1, behind]
+        movable = _gaps_elsewhere(n, length)
+        for left, right, flipped in ((first, last, False), (last, first, True)):
+            gain = (freed[:, None] + gap - steps[left] - onward[right]) * movable
             k = int(np.argmax(gain))
             if gain.flat[k] > best_gain:
                 row, at = divmod(k, n)
-                best_gain, best = float(gain.flat[k]), (int(starts[row]), length, at, ends[0] is last)
+                best_gain, best = float(gain.flat[k]), (row + 1, length, at, flipped)
     if best is None:
         return None
     start, length, at, flipped = best
@@ -262,6 +276,25 @@ def _best_move(tour: Rows, closed: NDArray[np.float64]) -> Rows | None:
     rest = np.delete(tour, np.s_[start : start + length])
     position = at + 1 if at < start else at + 1 - length
     return np.insert(rest, position, stretch[::-1] if flipped else stretch)
+
+
+@lru_cache(maxsize=64)
+def _following(n: int) -> Rows:
+    """Return the position behind each position of a tour."""
+    return np.roll(np.arange(n), -1)
+
+
+@lru_cache(maxsize=64)
+def _above_diagonal(n: int) -> NDArray[np.bool_]:
+    """Return the (n, n) mask of i < j."""
+    return np.triu(np.ones((n, n), dtype=bool), 1)
+
+
+@lru_cache(maxsize=192)
+def _gaps_elsewhere(n: int, length: int) -> NDArray[np.bool_]:
+    """Return which gaps (columns) do not touch the stretch that starts at row + 1."""
+    offset = np.arange(n) - np.arange(n - length)[:, None]
+    return (offset < 0) | (offset > length)
 
 
 def _mean(values: NDArray[np.bool_] | Float32) -> float | None:
