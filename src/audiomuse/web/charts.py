@@ -75,7 +75,7 @@ def dial(share: float, radius: float = 52.0) -> tuple[float, float]:
     return round(around * min(1.0, max(0.0, share)), 2), round(around, 2)
 
 
-def columns(values: Sequence[tuple[str, float]], *, width: float = 640.0, height: float = 180.0) -> list[Bar]:
+def columns(values: Sequence[tuple[str, float]], *, width: float = 420.0, height: float = 170.0) -> list[Bar]:
     """Draw labelled columns, the largest as high as the chart."""
     if not values:
         return []

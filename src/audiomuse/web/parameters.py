@@ -23,6 +23,49 @@ _ACRONYMS = {
     "eps": "eps", "db": "DB", "mb": "MB", "n": "N", "moods": "moods",
 }  # fmt: skip
 _ENDINGS = {"s": "(s)", "min": "(min)", "max": "(max)", "dir": "folder"}
+_LABELS = {
+    "media_server": "Kind of server",
+    "jellyfin_url": "Jellyfin address",
+    "jellyfin_user_id": "Jellyfin user",
+    "jellyfin_token": "Jellyfin API key",
+    "jellyfin_username": "Jellyfin login",
+    "subsonic_url": "Subsonic address",
+    "music_dir": "Folder of music",
+    "playlists_dir": "Folder for playlists",
+    "music_libraries": "Libraries to use",
+    "path_map": "Mounted folders",
+    "verify_tls": "Check certificates",
+    "num_recent_albums": "Newest albums",
+    "top_n_moods": "Moods that count",
+    "analysis_workers": "Songs at once",
+    "song_timeout_s": "Time for one song",
+    "max_songs_per_cluster": "Songs in a playlist",
+    "max_songs_per_artist": "Songs by one artist",
+    "max_distance": "How far a song may be",
+    "min_songs_per_playlist": "Shortest playlist",
+    "max_playlists": "Most playlists",
+    "playlist_name_style": "Style of names",
+    "playlist_name_moods": "Moods in a name",
+    "playlist_suffix": "Added to names",
+    "cluster_algorithm": "Way of grouping",
+    "clustering_runs": "Tries",
+    "clustering_seed": "Seed",
+    "feature_space": "What is compared",
+    "num_clusters_min": "Clusters",
+    "num_clusters_max": "Clusters (max)",
+    "gmm_n_components_min": "Components",
+    "gmm_n_components_max": "Components (max)",
+    "gmm_covariance_type": "Shape",
+    "dbscan_eps_min": "Reach (eps)",
+    "dbscan_eps_max": "Reach (eps, max)",
+    "dbscan_min_samples_min": "Songs in reach",
+    "dbscan_min_samples_max": "Songs in reach (max)",
+    "pca_components_min": "Principal components",
+    "pca_components_max": "Principal components (max)",
+    "analysis_schedule": "Analyse at",
+    "clustering_schedule": "Make playlists at",
+    "max_temp_mb": "Room for downloads",
+}
 _FIXED_AT_START = frozenset(
     {"data_dir", "temp_dir", "db_path", "status_db_path", "celery_broker_url", "celery_result_backend",
      "database_url", "status_database_url", "service_type", "web_host", "web_port", "web_threads",
@@ -74,7 +117,9 @@ class Group:
 
 
 def label_of(name: str) -> str:
-    """Return a name for people: ``num_clusters_min`` -> ``Num clusters (min)``."""
+    """Return a parameter's name for people, in English."""
+    if name in _LABELS:
+        return _LABELS[name]
     words = name.split("_")
     if words[-1] in _ENDINGS and len(words) > 1:
         words[-1] = _ENDINGS[words[-1]]

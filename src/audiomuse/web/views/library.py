@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from audiomuse.errors import LibraryEmpty, NotFound
 from audiomuse.model import MSD_TAGS, TrackFeatures
-from audiomuse.similarity import Neighbour
+from audiomuse.similarity import Neighbour, SearchRules
 from audiomuse.storage import SortKey, TrackQuery
 from audiomuse.web import charts
 from audiomuse.web.backend import tracks_by_id
@@ -21,6 +21,7 @@ bp = Blueprint("library", __name__)
 
 _PAGE = 50
 _NEIGHBOURS = 12
+_VARIED = SearchRules(max_per_artist=3)
 _TAGS_SHOWN = 8
 _ANALYSED: dict[str, bool] = {"heard": True, "waiting": False}
 
@@ -88,7 +89,7 @@ def song(track_id: str) -> ResponseReturnValue:
 def _neighbours(track_id: str) -> list[Neighbour]:
     """The nearest songs; none for a song that cannot be compared (silence)."""
     try:
-        return backend().library().index.similar_tracks(track_id, _NEIGHBOURS)
+        return backend().library().index.similar_tracks(track_id, _NEIGHBOURS, rules=_VARIED)
     except (LibraryEmpty, NotFound):
         return []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
@@ -38,7 +39,8 @@ def cover(item_id: str) -> ResponseReturnValue:
 @bp.get("/playlists/<playlist_id>/cover")
 def playlist_cover(playlist_id: str) -> ResponseReturnValue:
     """Send the picture of a playlist."""
-    playlist = backend().music.playlists.get(playlist_id)
+    # Without the name on it: the page writes that beside the picture, in its own type.
+    playlist = replace(backend().music.playlists.get(playlist_id), name="")
     return _picture(Cover("image/svg+xml", cover_svg(playlist).encode()))
 
 

@@ -23,7 +23,7 @@ from audiomuse.web.words import _, ngettext
 
 bp = Blueprint("playlists", __name__)
 
-_SIMPLE = ("cluster_algorithm", "clustering_runs", "max_songs_per_cluster", "max_songs_per_artist")
+_SIMPLE = ("clustering_runs", "max_songs_per_cluster", "max_songs_per_artist")
 _GROUPS = ("search", "kmeans", "dbscan", "gmm", "pca", "playlists", "fitness")
 _BATCH = 400
 
