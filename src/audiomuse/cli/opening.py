@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from audiomuse.services.app import Services, open_services
-
-# from audiomuse.services.logs import configure_logging
+from audiomuse.services.logs import configure_logging
 from audiomuse.settings import Settings, load_settings
 from audiomuse.storage import open_music_store
 
@@ -24,8 +23,11 @@ def complete_settings(**overrides: Any) -> Settings:
 
 @contextmanager
 def opened_services(**overrides: Any) -> Iterator[Services]:
-    """Open the services; only warnings are logged, as a person watches."""
+    """Open the services for a command that a person watches."""
     settings = complete_settings(**overrides)
-    #    configure_logging(settings)
+    configure_logging(settings)
+    if "log_level" not in settings.model_fields_set:
+        # The command itself tells what failed; the log would only say it twice.
+        logging.getLogger("audiomuse").setLevel(logging.CRITICAL)
     with open_services(settings) as services:
         yield services

@@ -165,7 +165,10 @@ class IsolatedListener:
             self._end_child()
         if self._child is None:
             child = self._child = _Child()
-            answer = self._ask(child, config_to_json(self._config), _START_TIMEOUT_S, what="the analyser")
+            try:
+                answer = self._ask(child, config_to_json(self._config), _START_TIMEOUT_S, what="the analyser")
+            except AudioError as e:
+                raise ModelError(f"No song can be heard, the analyser does not start: {e}.") from None
             if "ready" not in answer:
                 self._end_child()
                 raise _error_of(answer)
@@ -205,6 +208,8 @@ class _Child:
             [sys.executable, "-P", "-m", "audiomuse.services.hearing_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # Ctrl-C is for us: whether the song at hand may end is not the terminal's decision.
+            start_new_session=True,
             env={**os.environ, **_ONE_THREAD, "PYTHONPATH": search_path},
         )
         self.timed_out = False

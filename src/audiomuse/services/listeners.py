@@ -48,8 +48,11 @@ class ListenerPool:
                 heard = listener.hear(path)
         except ListeningStopped:
             raise Interrupted from None
-        except AudioError:
+        except AudioError as e:
             self._give_back(listener)  # the file was bad, the listener is not
+            if e.kind == "crashed" and should_stop():
+                # Whoever stops us (a service manager, a machine going down) may have stopped the child too.
+                raise Interrupted from None
             raise
         self._give_back(listener)
         return heard
