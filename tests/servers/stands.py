@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -159,11 +159,11 @@ class JellyfinStand:
 
     def open(
         self,
+        network: httpx.BaseTransport | None = None,
         libraries: tuple[str, ...] = (),
-        wrap: Callable[[httpx.BaseTransport], httpx.BaseTransport] = lambda inner: inner,
         **more: Any,
     ) -> JellyfinServer:
-        client = httpx.Client(transport=wrap(httpx.WSGITransport(self.fake.app)))
+        client = httpx.Client(transport=network or httpx.WSGITransport(self.fake.app))
         return JellyfinServer(
             client, "http://nas:8096", self.login, libraries=libraries,
             patience=IMPATIENT, sleep=lambda seconds: None, **more,

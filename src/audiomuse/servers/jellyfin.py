@@ -87,11 +87,11 @@ class JellyfinServer:
     def libraries(self) -> list[Library]:
         account = self._session.account
         if account.by_key:
-            views = self._session.get_json("Library/VirtualFolders")
+            views: Sequence[Item] = self._session.get_objects("Library/VirtualFolders")
         elif self._session.version >= (10, 9):
-            views = self._session.get_json("UserViews", {"userId": account.user_id}).get("Items", [])
+            views = self._views("UserViews")
         else:  # the children of the user's root are the libraries
-            views = self._session.get_json("Items", {"userId": account.user_id}).get("Items", [])
+            views = self._views("Items")
         return [
             Library(str(view.get("ItemId") or view.get("Id")), str(view.get("Name", "")))
             for view in views
@@ -182,6 +182,10 @@ class JellyfinServer:
 
     # --- lists ---
 
+    def _views(self, path: str) -> list[Item]:
+        items, _ = page_from(self._session.get_object(path, {"userId": self._session.account.user_id}))
+        return items
+
     def _parents(self) -> list[dict[str, str]]:
         """Return the query part for each chosen library; one empty part for everything."""
         if not self._chosen:
@@ -204,7 +208,7 @@ class JellyfinServer:
 
         def ask(start: int, limit: int) -> tuple[list[Item], int | None]:
             page = {"userId": user_id, **query, "startIndex": start, "limit": limit}
-            return page_from(self._session.get_json("Items", page))
+            return page_from(self._session.get_object("Items", page))
 
         return every_item(ask, page_size=page_size, id_field="Id")
 

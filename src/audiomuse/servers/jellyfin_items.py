@@ -14,7 +14,7 @@ from audiomuse.servers.paging import Item
 _TICKS_PER_SECOND = 10_000_000
 
 
-def page_from(answer: Any) -> tuple[list[Item], int | None]:
+def page_from(answer: Mapping[str, Any]) -> tuple[list[Item], int | None]:
     """Read a page of items and the length of the whole list.
 
     Raises
@@ -22,7 +22,7 @@ def page_from(answer: Any) -> tuple[list[Item], int | None]:
     ServerRefused
         If the answer is not a page of items.
     """
-    items = answer.get("Items") if isinstance(answer, dict) else None
+    items = answer.get("Items")
     if not isinstance(items, list):
         raise ServerRefused("the server answered with something that is not a list of items")
     total = answer.get("TotalRecordCount")

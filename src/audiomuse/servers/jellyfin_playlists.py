@@ -160,7 +160,7 @@ class JellyfinPlaylists:
 
         def ask(start: int, limit: int) -> tuple[list[Item], int | None]:
             query: Params = {"userId": user_id, "startIndex": start, "limit": limit}
-            return page_from(self._session.get_json(f"Playlists/{remote_id}/Items", query))
+            return page_from(self._session.get_object(f"Playlists/{remote_id}/Items", query))
 
         return every_page(ask, page_size=_PAGE)
 
@@ -169,7 +169,7 @@ class JellyfinPlaylists:
 
         def ask(start: int, limit: int) -> tuple[list[Item], int | None]:
             page: Params = {"userId": user_id, "startIndex": start, "limit": limit, "enableImages": False}
-            return page_from(self._session.get_json("Items", {**query, **page}))
+            return page_from(self._session.get_object("Items", {**query, **page}))
 
         return every_item(ask, page_size=_PAGE, id_field="Id")
 

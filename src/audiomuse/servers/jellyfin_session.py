@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -133,9 +133,17 @@ class JellyfinSession:
         """For its patience."""
         return self._transport
 
-    def get_json(self, path: str, params: Params | None = None) -> Any:
-        """Ask for JSON as this account."""
-        return self._logged_in(lambda: self._transport.get_json(path, params))
+    def get_object(self, path: str, params: Params | None = None) -> dict[str, Any]:
+        """Ask for a JSON object as this account."""
+        answer = self._logged_in(lambda: self._transport.get_json(path, params))
+        return answer if isinstance(answer, dict) else self._refuse_answer(path)
+
+    def get_objects(self, path: str, params: Params | None = None) -> list[dict[str, Any]]:
+        """Ask for a JSON list of objects as this account."""
+        answer = self._logged_in(lambda: self._transport.get_json(path, params))
+        if not isinstance(answer, list):
+            self._refuse_answer(path)
+        return [entry for entry in answer if isinstance(entry, dict)]
 
     def get(self, path: str, params: Params | None = None) -> httpx.Response:
         """Ask as this account."""
@@ -169,6 +177,12 @@ class JellyfinSession:
         """Close the connections. The token of a login stays valid for the next session of this process."""
         self._transport.close()
 
+    def _refuse_answer(self, path: str) -> NoReturn:
+        raise ServerRefused(
+            f"{self._transport.address} answered {path} with something that Jellyfin does not say; check "
+            "JELLYFIN_URL and the proxy before it"
+        )
+
     # --- identity ---
 
     def _ask_who_answers(self) -> ServerInfo:
@@ -194,7 +208,7 @@ class JellyfinSession:
 
     def _ask_who_we_are(self) -> Account:
         try:
-            me = self.get_json("Users/Me")
+            me = self.get_object("Users/Me")
         except RefusedStatus as e:
             if e.status not in (400, 404):
                 raise
@@ -205,11 +219,11 @@ class JellyfinSession:
                 f"JELLYFIN_TOKEN belongs to the user {me.get('Name')!r}, not to {wanted!r}; leave "
                 "JELLYFIN_USER_ID empty, or use an API key"
             )
-        return Account(_plain_id(me["Id"]), str(me.get("Name", "")), by_key=False)
+        return Account(_plain_id(str(me.get("Id", ""))), str(me.get("Name", "")), by_key=False)
 
     def _user_of_key(self) -> Account:
         """Choose the user for an API key: the one that is named, or the only one there is."""
-        users = self.get_json("Users")
+        users = self.get_objects("Users")
         wanted = self._login.user or self._login.username
         enabled = [user for user in users if not (user.get("Policy") or {}).get("IsDisabled")]
         chosen = [user for user in enabled if not wanted or _is_user(user, wanted)]
@@ -219,7 +233,7 @@ class JellyfinSession:
             )
             names = ", ".join(str(user.get("Name")) for user in enabled[:10])
             raise ServerRefused(f"{problem}; set JELLYFIN_USER_ID to one of: {names}")
-        return Account(_plain_id(chosen[0]["Id"]), str(chosen[0].get("Name", "")), by_key=True)
+        return Account(_plain_id(str(chosen[0].get("Id", ""))), str(chosen[0].get("Name", "")), by_key=True)
 
     def _log_in(self, *, replacing: str | None = None) -> Account:
         """Exchange the password for a token, unless this process did so already.
@@ -255,7 +269,7 @@ class JellyfinSession:
         try:
             token, user_id, name = answer["AccessToken"], answer["User"]["Id"], answer["User"]["Name"]
         except (KeyError, TypeError) as e:
-            raise ServerRefused(f"{self._transport.address} answered a login with something unknown") from e
+            raise ServerRefused(f"{self._transport.address} answered the login with something unknown") from e
         return _UserToken(str(token), Account(_plain_id(user_id), str(name), by_key=False))
 
     def _logged_in(self, ask: Callable[[], _Answer]) -> _Answer:
