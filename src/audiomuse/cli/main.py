@@ -14,6 +14,7 @@ from audiomuse.cli.cluster import cluster
 from audiomuse.cli.inspect import inspect
 from audiomuse.cli.maintenance import backup, doctor, report, restore
 from audiomuse.cli.playlists import playlists
+from audiomuse.cli.serve import demo, up, web, worker
 from audiomuse.errors import AudioMuseError
 
 INTERRUPTED = 130
@@ -43,7 +44,7 @@ def cli() -> None:
     """
 
 
-for command in (analyze, cluster, playlists, inspect, doctor, report, backup, restore):
+for command in (up, web, worker, demo, analyze, cluster, playlists, inspect, doctor, report, backup, restore):
     cli.add_command(command)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from audiomuse.cli.opening import complete_settings, opened_services
+from audiomuse.cli.opening import opened_services
+from audiomuse.services.app import complete_settings
 from audiomuse.services.preflight import preflight
 from audiomuse.services.quality import current_report
 from audiomuse.settings import load_settings

@@ -7,18 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from audiomuse.services.app import Services, open_services
+from audiomuse.services.app import Services, complete_settings, open_services
 from audiomuse.services.logs import configure_logging
-from audiomuse.settings import Settings, load_settings
-from audiomuse.storage import open_music_store
-
-
-def complete_settings(**overrides: Any) -> Settings:
-    """Return the settings of this process: command line, environment, what the page saved, defaults."""
-    settings = load_settings(**overrides)
-    with open_music_store(settings) as music:
-        saved = music.settings.all()
-    return load_settings(saved=saved, **overrides)
 
 
 @contextmanager
