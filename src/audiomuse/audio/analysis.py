@@ -21,7 +21,7 @@ from audiomuse.model import Float32, TrackFeatures
 FEATURES_VERSION = "muse-1"
 """Raise it when a change makes other numbers of the same audio: then every track is due again."""
 
-_BATCH_PATCHES = 8
+_BATCH_PATCHES = 2
 
 
 class AudioModels(Protocol):

@@ -7,13 +7,13 @@ so that the bass does not drown the rest; and a peak also votes for the notes of
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft
-from scipy.ndimage import uniform_filter1d
 
+from audiomuse.audio.filters import moving_mean
 from audiomuse.audio.segments import Segments, as_segments
 from audiomuse.model import PITCH_CLASSES, Float32, Key
 
@@ -21,6 +21,8 @@ SAMPLE_RATE = 16_000
 """Sampling rate that every function here expects, in Hz."""
 
 _FRAME = 4096
+_CHUNK_FRAMES = 64
+"""Frames that are transformed together: few enough to stay in the cache."""
 _LOWEST_HZ, _HIGHEST_HZ = 55.0, 2000.0
 _QUIETEST_FRAME_DB = -50.0
 """Frames this far below the loudest one (fades, pauses) have no say."""
@@ -121,14 +123,11 @@ def pitch_class_profile(y: Segments) -> Float32 | None:
     SignalError
         If an array is not one-dimensional or holds NaN or infinity.
     """
-    frames = _loud_frames(as_segments(y, ndim=1, what="audio"))
-    if not len(frames):
-        return None
-    peaks = _spectral_peaks(frames)
+    peaks, n_frames = _peaks_of_all(_loud_frames(as_segments(y, ndim=1, what="audio")))
     clear = peaks.frame[peaks.clarity > _CLEAR_NOTE]
-    if len(np.unique(clear)) < _LEAST_PITCHED_FRAMES * len(frames):
+    if not n_frames or len(np.unique(clear)) < _LEAST_PITCHED_FRAMES * n_frames:
         return None
-    chroma = _fold(peaks, _tuning(peaks), len(frames))
+    chroma = _fold(peaks, _tuning(peaks), n_frames)
     return np.asarray(chroma / chroma.max(), np.float32)
 
 
@@ -163,24 +162,35 @@ def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-12))
 
 
-def _loud_frames(segments: list[Float32]) -> Float32:
-    """Cut the segments into frames side by side and keep those that are not nearly silent."""
+def _loud_frames(segments: list[Float32]) -> Iterator[Float32]:
+    """Cut the segments into frames side by side; yield those that are not nearly silent, some at a time."""
     frames = [s[: len(s) // _FRAME * _FRAME].reshape(-1, _FRAME) for s in segments]
-    stacked = np.concatenate(frames) if frames else np.empty((0, _FRAME), np.float32)
-    if not len(stacked):
-        return stacked
-    power = np.einsum("ij,ij->i", stacked, stacked) / _FRAME
-    threshold = max(float(power.max()) * 10 ** (_QUIETEST_FRAME_DB / 10), 1e-10)
-    return np.asarray(stacked[power > threshold])
+    powers = [np.einsum("ij,ij->i", f, f) / _FRAME for f in frames]
+    loudest = max((float(power.max()) for power in powers if len(power)), default=0.0)
+    threshold = max(loudest * 10 ** (_QUIETEST_FRAME_DB / 10), 1e-10)
+    for segment, power in zip(frames, powers, strict=True):
+        for first in range(0, len(segment), _CHUNK_FRAMES):
+            chunk = slice(first, first + _CHUNK_FRAMES)
+            yield segment[chunk][power[chunk] > threshold]
+
+
+def _peaks_of_all(chunks: Iterable[Float32]) -> tuple[_Peaks, int]:
+    """Find the peaks of all frames; return them and the number of frames."""
+    n_frames = 0
+    found = [_spectral_peaks(np.empty((0, _FRAME), np.float32))]
+    for frames in chunks:
+        peaks = _spectral_peaks(frames)
+        found.append(peaks._replace(frame=peaks.frame + n_frames))
+        n_frames += len(frames)
+    return _Peaks(*(np.concatenate(column) for column in zip(*found, strict=True))), n_frames
 
 
 def _spectral_peaks(frames: Float32) -> _Peaks:
     """Find the spectral peaks that stand out and refine their pitch between bins."""
     window = np.hanning(_FRAME + 1)[:-1].astype(np.float32)
     highest_bin = int(_HIGHEST_HZ * _FRAME / SAMPLE_RATE) + _WHITENING_BINS
-    magnitude = np.abs(rfft(frames * window, axis=1)[:, :highest_bin])
-    # "reflect" keeps the lowest notes from being compared with nothing.
-    surroundings = uniform_filter1d(magnitude, _WHITENING_BINS, axis=1, mode="reflect") + 1e-9
+    magnitude = np.abs(np.fft.rfft(frames * window)[:, :highest_bin])
+    surroundings = moving_mean(magnitude, _WHITENING_BINS) + 1e-9
     first = int(np.ceil(_LOWEST_HZ * _FRAME / SAMPLE_RATE))
     last = int(_HIGHEST_HZ * _FRAME / SAMPLE_RATE)
     middle = magnitude[:, first:last]

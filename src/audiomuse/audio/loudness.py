@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
 
+from audiomuse.audio.filters import RecursiveFilter
 from audiomuse.errors import SignalError
 
 _STEP_S = 0.1
@@ -72,8 +72,7 @@ class LoudnessMeter:
         dtype = np.float32 if sr <= _SINGLE_PRECISION_UP_TO_HZ else np.float64
         self._n_channels = n_channels
         self._weights = np.asarray(weights, dtype)
-        self._sos = k_weighting(sr).astype(dtype)
-        self._state = np.zeros((len(self._sos), n_channels, 2), dtype)
+        self._filter = RecursiveFilter(k_weighting(sr), n_channels, dtype)
         self._step = max(round(sr * _STEP_S), 1)
         self._pending = np.empty(0, dtype)
         """Weighted power of the samples of an unfinished step."""
@@ -96,11 +95,9 @@ class LoudnessMeter:
             raise SignalError(f"expected ({self._n_channels}, n) samples, got shape {block.shape}")
         if not block.shape[1]:
             return
-        heard, state = sosfilt(self._sos, block.astype(self._sos.dtype, copy=False), axis=1, zi=self._state)
-        if not np.isfinite(state).all():
+        heard = self._filter(block)
+        if not self._filter.is_finite:
             raise SignalError("the signal holds NaN or infinity")
-        # A filter that rings down into denormal numbers is a hundred times slower.
-        self._state = np.where(np.abs(state) < 1e-15, 0, state)
         power = np.concatenate([self._pending, self._weights @ np.square(heard, out=heard)])
         whole = len(power) // self._step * self._step
         self._step_powers.append(power[:whole].reshape(-1, self._step).mean(axis=1))
@@ -145,7 +142,7 @@ def k_weighting(sr: int) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape=(2, 6)
-        Second-order sections as `scipy.signal.sosfilt` takes them: the shelf, then the high-pass.
+        Second-order sections as `RecursiveFilter` takes them: the shelf, then the high-pass.
     """
     return np.array([_shelf(sr), _high_pass(sr)])
 

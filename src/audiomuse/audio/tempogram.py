@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import zoom_fft
 
+from audiomuse.audio.filters import moving_mean
 from audiomuse.model import Float32
 
 FRAMES_PER_SECOND = 16_000 / 256
@@ -23,6 +21,7 @@ _LEAST_RISE = 0.5
 _REFINE_WITHIN = 0.03
 _REFINE_STEPS = 61
 _STRETCH_FRAMES = int(60 * FRAMES_PER_SECOND)
+_SPECTRUM_ROW = 64
 
 Float64 = NDArray[np.float64]
 
@@ -41,7 +40,7 @@ def onset_strength(mel: Float32) -> Float64:
         Zero where nothing starts.
     """
     rises = np.maximum(np.diff(mel, axis=0, prepend=mel[:1]), 0).sum(axis=1, dtype=np.float64)
-    above = rises - uniform_filter1d(rises, int(_LOCAL_MEAN_S * FRAMES_PER_SECOND)) - _LEAST_RISE
+    above = rises - moving_mean(rises, int(_LOCAL_MEAN_S * FRAMES_PER_SECOND)) - _LEAST_RISE
     return np.asarray(np.maximum(above, 0))
 
 
@@ -85,16 +84,16 @@ def periodicity(pulses: Float64) -> tuple[Float64, Float64]:
     """
     n_frames = pulses.shape[1]
     centred = pulses - pulses.mean(axis=1, keepdims=True)
-    size = next_fast_len(2 * n_frames, real=True)
-    power = np.abs(rfft(centred, size, axis=1)) ** 2
-    correlation = irfft(power, size, axis=1)[:, :n_frames]
+    size = 2 * n_frames
+    power = np.abs(np.fft.rfft(centred, size, axis=1)) ** 2
+    correlation = np.fft.irfft(power, size, axis=1)[:, :n_frames]
     correlation /= np.maximum(correlation[:, :1], 1e-12)
     correlation /= 1 - np.arange(n_frames) / n_frames + 1e-3
     repetition = _at(correlation, FRAMES_PER_SECOND * 60 / TEMPI)
 
-    fine = next_fast_len(8 * n_frames, real=True)
+    fine = 8 * n_frames
     tapered = pulses * np.hanning(n_frames)
-    spectrum = np.abs(rfft(tapered - tapered.mean(axis=1, keepdims=True), fine, axis=1))
+    spectrum = np.abs(np.fft.rfft(tapered - tapered.mean(axis=1, keepdims=True), fine, axis=1))
     spectrum /= np.maximum(tapered.sum(axis=1, keepdims=True), 1e-12)
     oscillation = _at(spectrum, TEMPI / 60 / FRAMES_PER_SECOND * fine)
     return np.maximum(repetition, 0), oscillation
@@ -132,10 +131,7 @@ def refine(onsets: Sequence[Float64], bpm: float) -> float:
             stretch = curve[start : start + _STRETCH_FRAMES]
             stretch = (stretch - stretch.mean()) * np.hanning(len(stretch))
             for pulses in (1, 2, 4):
-                band = tempi[[0, -1]] * pulses / 60
-                agreement += np.abs(
-                    zoom_fft(stretch, band, _REFINE_STEPS, fs=FRAMES_PER_SECOND, endpoint=True)
-                )
+                agreement += np.abs(_spectrum_at(stretch, tempi * pulses / 60 / FRAMES_PER_SECOND))
     best = int(np.argmax(agreement))
     if not 0 < best < _REFINE_STEPS - 1:
         return float(tempi[best])
@@ -143,3 +139,15 @@ def refine(onsets: Sequence[Float64], bpm: float) -> float:
     curvature = left - 2 * middle + right
     shift = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
     return float(tempi[best] + shift * (tempi[1] - tempi[0]))
+
+
+def _spectrum_at(x: Float64, cycles: Float64) -> NDArray[np.complex128]:
+    """Compute the Fourier transform of `x` at a few frequencies, in cycles per sample.
+
+    A sample's place is split into a row and a column, so that few exponentials are needed.
+    """
+    rows = np.pad(x, (0, -len(x) % _SPECTRUM_ROW)).reshape(-1, _SPECTRUM_ROW)
+    within = np.exp(-2j * np.pi * np.outer(np.arange(_SPECTRUM_ROW), cycles))
+    to_row = np.exp(-2j * np.pi * np.outer(np.arange(len(rows)) * _SPECTRUM_ROW, cycles))
+    spectrum: NDArray[np.complex128] = ((rows @ within) * to_row).sum(axis=0)
+    return spectrum
