@@ -87,13 +87,13 @@ class JobEngine:
         store: JobStore,
         handlers: Iterable[JobHandler],
         *,
-        announce: Callable[[str], None] | None = None,
+        announce: Callable[[str], object] | None = None,
         timing: Timing | None = None,
     ) -> None:
         self.store = store
         self.timing = timing or Timing()
         self._handlers = {handler.kind: handler for handler in handlers}
-        self._announce = announce
+        self._announce = announce or (lambda job_id: None)
 
     def start(self, kind: str, parameters: Mapping[str, Any] | None = None) -> Job:
         """Create a job; whoever works will find it.
@@ -133,7 +133,7 @@ class JobEngine:
         *,
         time_box_s: float = 60.0,
         should_stop: StopCheck = lambda: False,
-        on_claim: Callable[[], None] = lambda: None,
+        on_claim: Callable[[], object] = lambda: None,
     ) -> PumpReport:
         """Work on a job in this thread until nothing can be claimed, the time is up, or told to stop.
 
@@ -159,6 +159,7 @@ class JobEngine:
             new_owner(),
             should_stop=should_stop,
             on_claim=on_claim,
+            on_more=lambda: self._announce(job_id),
             timing=self.timing,
         )
         return pump.run(time_box_s)
@@ -287,7 +288,7 @@ class JobEngine:
             raise NotFound(f"There are no jobs of the kind {kind!r}.") from None
 
     def _announced(self, job: Job) -> Job:
-        if self._announce is not None and job.state is JobState.PENDING:
+        if job.state is JobState.PENDING:
             self._announce(job.id)
         return job
 

@@ -18,7 +18,10 @@ _SHORTEST_SECRET = 4
 _SUSPICIOUS = re.compile(
     r"(?i)((?:token|api_?key|password|passwd|secret)[\"']?\s*[=:]\s*[\"']?)([^\s\"'&,;)]+)|(://[^/\s:@]*:)([^@\s/]+)(?=@)"
 )
-_TALKATIVE = ("httpx", "httpcore", "kombu", "amqp", "alembic", "celery.utils.functional", "waitress.queue")
+_TALKATIVE = (
+    "httpx", "httpcore", "kombu", "amqp", "alembic", "waitress.queue",
+    "celery.utils.functional", "celery.worker.strategy", "celery.app.trace",
+)  # fmt: skip
 
 
 def configure_logging(settings: Settings, *, stream: TextIO | None = None) -> None:

@@ -71,6 +71,8 @@ class Pump:
         Asked about once a second; for the end of this worker, not of the job.
     on_claim : callable
         Called once, when the first item was claimed.
+    on_more : callable
+        Called when an item brought further ones, which others may help with.
     """
 
     def __init__(
@@ -81,7 +83,8 @@ class Pump:
         owner: str,
         *,
         should_stop: StopCheck,
-        on_claim: Callable[[], None],
+        on_claim: Callable[[], object],
+        on_more: Callable[[], object],
         timing: Timing,
     ) -> None:
         self._store = store
@@ -90,6 +93,7 @@ class Pump:
         self._owner = owner
         self._should_stop = should_stop
         self._on_claim = on_claim
+        self._on_more = on_more
         self._timing = timing
         self._stop = threading.Event()
         self._claimed = self._done = self._failed = 0
@@ -174,6 +178,8 @@ class Pump:
         )
         if kept:
             self._done += 1
+            if outcome.more:
+                self._on_more()
         else:
             log.warning("lease lost; somebody else has done it or will")
 

@@ -208,9 +208,11 @@ class JobRows:
         """Return active jobs with work that may start now, whose last token is older than `older_than_s`."""
         with self._database.read() as connection:
             now = self._database.now(connection)
+            stage = _open_stage(table.c.id)
             due = sa.exists().where(
                 items.c.job_id == table.c.id,
                 items.c.state == ItemState.PENDING.value,
+                items.c.stage == stage,
                 items.c.not_before <= now,
             )
             query = sa.select(table.c.id).where(
@@ -240,6 +242,15 @@ class JobRows:
         end = JobState.SUCCESS if broken is None else JobState.FAILURE
         transition(self._database, connection, job_id, end, error=broken)
         return end
+
+
+def _open_stage(job_id: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
+    """Return the lowest stage of a job that is not through."""
+    others = items.alias("others")
+    unfinished = others.c.state.in_((ItemState.PENDING.value, ItemState.LEASED.value))
+    return (
+        sa.select(sa.func.min(others.c.stage)).where(others.c.job_id == job_id, unfinished).scalar_subquery()
+    )
 
 
 def _count(connection: Connection, job_id: str, state: ItemState) -> int:

@@ -1,0 +1,143 @@
+"""A worker: a Celery parent with a sweeper, and one child process for every song at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.signals import worker_ready, worker_shutting_down
+
+from audiomuse.jobs.app import QUEUE, announce, announce_scheduled, make_app
+from audiomuse.jobs.broker import EmbeddedBroker, choose_broker
+from audiomuse.jobs.fleet import home_of, refuse_shared_sqlite, uses_sqlite
+from audiomuse.jobs.live import DEFAULT_OPENER, LiveSettings
+from audiomuse.jobs.sweeper import Sweeper
+from audiomuse.services.logs import configure_logging
+from audiomuse.settings import Settings
+from audiomuse.storage import JobStore, open_job_store, open_music_store
+
+log = structlog.get_logger(__name__)
+
+_NICENESS = 10
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def run_worker(settings: Settings, *, opener: str = DEFAULT_OPENER) -> int:
+    """Work on jobs until told to stop; return the exit code.
+
+    The child processes read the environment (and what the page saved) themselves: parameters of the
+    command line have to be put into the environment before (`settings_environment`).
+
+    Parameters
+    ----------
+    settings : Settings
+    opener : str
+        ``"module:function"`` that opens the services in the child processes.
+
+    Raises
+    ------
+    SettingsError
+        If several machines are to share SQLite databases.
+    StorageError
+        If a database cannot be used.
+    """
+    configure_logging(settings)
+    _be_polite()
+    with ExitStack() as resources:
+        choice = choose_broker(settings)
+        if choice.binary is not None:
+            broker = EmbeddedBroker(choice)
+            broker.start()
+            resources.callback(broker.stop)
+        music = resources.enter_context(open_music_store(settings))
+        store = resources.enter_context(open_job_store(settings))
+        app = make_app(settings, choice)
+        home = home_of(music, uuid.uuid4().hex)
+        if not choice.is_embedded and uses_sqlite(settings):
+            refuse_shared_sqlite(app, home)
+        stop_file = resources.enter_context(_stop_file())
+        app.conf.update(audiomuse_opener=opener, audiomuse_home=home, audiomuse_stop_file=str(stop_file))
+        sweeper = Sweeper(
+            store,
+            LiveSettings(music),
+            announce=partial(announce, app),
+            run_scheduled=partial(announce_scheduled, app),
+            show_alive=resources.enter_context(_listed(store, settings.worker_count)),
+        )
+        resources.callback(sweeper.stop)
+        return _serve(app, settings.worker_count, sweeper, stop_file)
+
+
+def _serve(app: Celery, slots: int, sweeper: Sweeper, stop_file: Path) -> int:
+    """Run Celery's worker in this process until it is told to stop."""
+
+    def on_ready(**_: Any) -> None:
+        sweeper.start()
+        log.info("worker ready", slots=slots)
+
+    def on_shutdown(**_: Any) -> None:
+        stop_file.touch()  # the children look at it every second and give back what they hold
+
+    worker_ready.connect(on_ready, weak=False)
+    worker_shutting_down.connect(on_shutdown, weak=False)
+    try:
+        worker = app.Worker(
+            hostname=f"audiomuse-{os.getpid()}@{socket.gethostname()}",
+            concurrency=slots,
+            pool="prefork",
+            queues=[QUEUE],
+            optimization="fair",
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            quiet=True,
+        )
+        worker.start()
+        return int(worker.exitcode or 0)
+    finally:
+        worker_ready.disconnect(on_ready)
+        worker_shutting_down.disconnect(on_shutdown)
+
+
+def _be_polite() -> None:
+    """Leave the machine to whoever else needs it; one song is one thread, whatever the libraries think."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < _NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    # Celery warns root about messages that carry code; ours are JSON and carry a job's id.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    # It recommends to give up running tasks when the broker goes away, which the leases make needless.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+
+
+@contextmanager
+def _stop_file() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="audiomuse-worker-"))
+    try:
+        yield folder / "stop"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _listed(store: JobStore, slots: int) -> Iterator[Any]:
+    """Show this worker as alive as long as it is."""
+    worker_id = uuid.uuid4().hex
+    host, pid = socket.gethostname(), os.getpid()
+    try:
+        yield lambda: store.workers.beat(worker_id, host=host, pid=pid, slots=slots)
+    finally:
+        store.workers.leave(worker_id)
