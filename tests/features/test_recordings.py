@@ -1,9 +1,11 @@
 """Versions of a song are one song; different songs are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from audiomuse.features.recordings import is_compilation, normalise_title, recording_families
+from audiomuse.features.recordings import is_compilation, normalise_title, song_families, spare_copies
 from audiomuse.model import FeatureMatrix
 
 
@@ -47,16 +49,33 @@ def test_titles_that_name_no_song_are_empty(title):
     assert normalise_title(title) == ""
 
 
-def test_families_need_the_same_artist():
+def test_versions_need_the_same_artist():
     matrix = matrix_of(["The Band", "Band", "Other", "", ""], ["Song", "Song (Live)", "Song", "Song", "Song"])
-    families = recording_families(matrix)
-    assert families[0] == families[1]
-    assert len(np.unique(families)) == 4
+    songs = song_families(matrix, np.arange(5))
+    assert songs[0] == songs[1]
+    assert len(np.unique(songs)) == 4
 
 
 def test_nameless_tracks_of_one_artist_are_different_songs():
     matrix = matrix_of(["A", "A"], ["Track 01", "Track 01"])
-    assert len(np.unique(recording_families(matrix))) == 2
+    assert len(np.unique(song_families(matrix, np.arange(2)))) == 2
+
+
+def test_a_copy_joins_the_versions_of_both_its_titles():
+    # The second track is a copy of the first and a version of the third: all three are one song.
+    matrix = matrix_of(["A", "A", "A", "A"], ["Helden", "Heroes", "Heroes (Live)", "Other"])
+    songs = song_families(matrix, np.array([0, 0, 1, 2]))
+    assert songs[0] == songs[1] == songs[2] != songs[3]
+
+
+def test_of_copies_the_one_on_a_studio_album_stands_for_the_recording():
+    matrix = replace(matrix_of(["A"] * 3, ["S"] * 3), albums=("Greatest Hits", "The Album", "The Album"))
+    assert list(spare_copies(matrix, np.array([0, 0, 1]))) == [True, False, False]
+
+
+def test_a_copy_that_is_in_a_list_already_stays_there():
+    matrix = replace(matrix_of(["A"] * 2, ["S"] * 2), albums=("Greatest Hits", "The Album"))
+    assert list(spare_copies(matrix, np.zeros(2, dtype=int), ["song-0"])) == [False, True]
 
 
 @pytest.mark.parametrize(

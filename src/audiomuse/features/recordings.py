@@ -1,16 +1,19 @@
-"""Which tracks are one song: copies of a recording, and its live, remastered or single versions.
+"""Which tracks are one song: its live, remastered or single versions, and copies of a recording.
 
-Copies sound the same and last the same. Versions share title and artist once the words that name a
-version are taken away. A list holds one of each family; which copy is kept does not depend on row order.
+Versions share title and artist once the words that name a version are taken away; copies sound the same and
+last the same (`duplicates.py`). Of copies one is kept, and which does not depend on the order of rows.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from audiomuse.features import artist_codes
 from audiomuse.model import FeatureMatrix
@@ -23,6 +26,7 @@ _VERSION = (
 _BRACKETS = re.compile(rf"[(\[{{][^)\]}}]*\b(?:{_VERSION}|feat|ft|featuring|with)\b[^)\]}}]*[)\]}}]")
 _DASH = re.compile(rf"\s[-–—]\s[^-–—]*\b(?:{_VERSION})\b.*$")
 _GUEST = re.compile(r"\b(?:feat|ft|featuring)\b\.?\s.*$")
+_NO_LETTERS = re.compile(r"[\W_]+")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _NAMELESS = re.compile(r"^(?:track|titel|piste|untitled|intro|outro|interlude|skit|unknown)?\s*\d*$")
 _COMPILATION = re.compile(
@@ -47,25 +51,68 @@ def normalise_title(title: str) -> str:
     """
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", title)).casefold()
     song = _GUEST.sub("", _DASH.sub("", _BRACKETS.sub(" ", plain)))
-    words = " ".join("".join(ch if ch.isalnum() else " " for ch in song).split())
+    words = " ".join(_NO_LETTERS.sub(" ", song).split())
     return "" if _NAMELESS.match(words) else words
 
 
-def recording_families(matrix: FeatureMatrix) -> NDArray[np.intp]:
-    """Number the songs of a library, every version of a song the same number.
+def song_families(matrix: FeatureMatrix, copies: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number the songs of a library, every version and every copy of a song the same number.
+
+    Parameters
+    ----------
+    matrix : FeatureMatrix
+    copies : ndarray, shape=(n,)
+        Recordings, from `duplicates.duplicate_families`.
 
     Returns
     -------
     ndarray, shape=(n,)
-        Codes 0..m-1. Tracks whose title or artist says nothing are families of their own.
+        Codes 0..m-1. A track whose title or artist says nothing is one song with its copies only.
     """
     artists = artist_codes(matrix.artists)
     songs: dict[tuple[int, str], int] = {}
-    families = np.empty(len(matrix), dtype=np.intp)
+    titles = np.empty(len(matrix), dtype=np.intp)
     for row, title in enumerate(matrix.titles):
         song = normalise_title(title) or f"\0{row}"
-        families[row] = songs.setdefault((int(artists[row]), song), len(songs))
-    return families
+        titles[row] = songs.setdefault((int(artists[row]), song), len(songs))
+    # Titles and recordings are the two sides of a graph, tracks its edges; a song is what hangs together.
+    n_titles = len(songs)
+    n_nodes = n_titles + int(copies.max(initial=-1)) + 1
+    edges = coo_array((np.ones(len(titles), np.int8), (titles, n_titles + copies)), shape=(n_nodes, n_nodes))
+    return np.asarray(connected_components(edges, directed=False)[1][titles], dtype=np.intp)
+
+
+def spare_copies(
+    matrix: FeatureMatrix, copies: NDArray[np.intp], preferred: Collection[str] = ()
+) -> NDArray[np.bool_]:
+    """Tell which tracks a list can do without, because another copy of the recording stands for them.
+
+    Parameters
+    ----------
+    matrix : FeatureMatrix
+    copies : ndarray, shape=(n,)
+        Recordings, from `duplicates.duplicate_families`.
+    preferred : collection of str
+        Ids of tracks that stand for their recording if they can, e.g. those in lists already.
+
+    Returns
+    -------
+    ndarray of bool, shape=(n,)
+        False for one track per recording: a preferred one, else one from an album that is no compilation,
+        else the first by id.
+    """
+    spare = np.zeros(len(matrix), dtype=bool)
+    counts = np.bincount(copies, minlength=1)
+    wanted = frozenset(preferred)
+    groups: dict[int, list[int]] = {}
+    for row in np.flatnonzero(counts[copies] > 1):
+        groups.setdefault(int(copies[row]), []).append(int(row))
+    for rows in groups.values():
+        stays = min(
+            rows, key=lambda r: (matrix.ids[r] not in wanted, is_compilation(matrix.albums[r]), matrix.ids[r])
+        )
+        spare[[row for row in rows if row != stays]] = True
+    return spare
 
 
 def is_compilation(album: str) -> bool:

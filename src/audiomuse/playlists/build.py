@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from audiomuse.errors import LibraryEmpty, SignalError
 from audiomuse.features import artist_codes
-from audiomuse.features.recordings import recording_families
+from audiomuse.features.duplicates import duplicate_families
+from audiomuse.features.recordings import song_families, spare_copies
 from audiomuse.model import Clustering, FeatureMatrix, Float32, Playlist, PlaylistEntry
 from audiomuse.playlists.continuity import find_heirs
 from audiomuse.playlists.drafts import Draft, Heir, Library, draft_cluster
@@ -52,7 +53,7 @@ class PlaylistSet:
     adapted: tuple[str, ...]
     """What was changed to suit the library, one sentence each; empty if nothing was."""
     coverage: float
-    """Share of the library's songs that are in a list, 0..1."""
+    """Share of the library's recordings that are in a list, 0..1; copies of one recording count once."""
 
 
 def build_playlists(
@@ -97,10 +98,7 @@ def build_playlists(
     """
     options = options or PlaylistOptions()
     _check(matrix, Z, clustering)
-    library = Library(
-        matrix, Z, artist_codes(matrix.artists).astype(np.intp), recording_families(matrix),
-        {track: row for row, track in enumerate(matrix.ids)},
-    )  # fmt: skip
+    library = _know(matrix, Z)
     clusters = rows_by_label(clustering.labels, len(clustering.centers))
     sizes = adapt_sizes(
         options,
@@ -130,6 +128,19 @@ def _check(matrix: FeatureMatrix, Z: Float32, clustering: Clustering) -> None:
         raise SignalError(f"Centres of {clustering.centers.shape[1]} numbers do not fit Z of {Z.shape[1]}.")
 
 
+def _know(matrix: FeatureMatrix, Z: Float32) -> Library:
+    """Work out artists, songs and recordings once."""
+    copies = duplicate_families(matrix)
+    return Library(
+        matrix=matrix,
+        Z=Z,
+        artists=artist_codes(matrix.artists).astype(np.intp),
+        families=song_families(matrix, copies),
+        copies=copies,
+        row_of={track: row for row, track in enumerate(matrix.ids)},
+    )
+
+
 def _draft_all(
     library: Library,
     clustering: Clustering,
@@ -144,7 +155,8 @@ def _draft_all(
     delta = gate_distance(library.Z, labels, centers)
     free = np.ones(len(library.matrix), dtype=bool)
     free[[library.row_of[t] for p in locked for t in p.track_ids if t in library.row_of]] = False
-    passed = free & (delta <= options.max_distance)
+    known = [track for playlist in (*locked, *unlocked) for track in playlist.track_ids]
+    passed = free & (delta <= options.max_distance) & ~spare_copies(library.matrix, library.copies, known)
     adapted: tuple[str, ...] = ()
     if sizes.merge_small_clusters:
         labels, n_merged = _merge_small(library, labels, centers, passed, sizes)
@@ -350,8 +362,9 @@ def _as_set(
         for p in previous
         if p.id not in current
     ]
-    covered = {track for playlist in ordered for track in playlist.track_ids if track in library.row_of}
-    return PlaylistSet(tuple(ordered), tuple(changes), adapted, len(covered) / len(library.matrix))
+    rows = [library.row_of[t] for playlist in ordered for t in playlist.track_ids if t in library.row_of]
+    coverage = len(np.unique(library.copies[rows])) / (int(library.copies.max()) + 1)
+    return PlaylistSet(tuple(ordered), tuple(changes), adapted, coverage)
 
 
 def _change(old: Playlist | None, new: Playlist) -> PlaylistChange:

@@ -28,7 +28,9 @@ class Library:
     artists: NDArray[np.intp]
     """Codes of normalised artists."""
     families: NDArray[np.intp]
-    """Codes of songs with all their versions."""
+    """Codes of songs with all their versions and copies."""
+    copies: NDArray[np.intp]
+    """Codes of recordings; only copies share one."""
     row_of: dict[str, int]
 
     def quotas(self, rows: Rows, per_artist: int) -> tuple[Quota, Quota]:

@@ -124,13 +124,14 @@ def name_lists(
     quartiles = _Quartiles.of(matrix)
     words = [_mood_words(profile, quartiles) for profile in profiles]
     anchors = [int(np.argmax(_divergence(p.tags, library.tags))) for p in profiles]
+    tags = np.asarray([profile.tags for profile in profiles])
+    peers = {anchor: tags[np.asarray(anchors) == anchor].mean(axis=0) for anchor in set(anchors)}
     names = []
     for profile, word, anchor, name in zip(profiles, words, anchors, fixed, strict=True):
         if name is not None:
             names.append(name)
             continue
-        peers = [p.tags for p, a in zip(profiles, anchors, strict=True) if a == anchor]
-        ranked = _second_tags(profile.tags, library.tags, np.mean(peers, axis=0), anchor)
+        ranked = _second_tags(profile.tags, library.tags, peers[anchor], anchor)
         names.append(_first_free(_candidates(profile, library, word, anchor, ranked), used, joint=" "))
     return names
 

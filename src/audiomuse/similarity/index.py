@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from audiomuse.errors import LibraryEmpty, NotFound
 from audiomuse.features import artist_codes
+from audiomuse.features.duplicates import MAX_COSINE_DISTANCE, MAX_DURATION_DIFFERENCE_S
 from audiomuse.features.recordings import normalise_title
 from audiomuse.model import FeatureMatrix, Float32
 
@@ -25,11 +26,6 @@ SCAN_LIMIT = 300_000
 _SCAN_AXES = 32
 _RERANK = 1000
 _PCA_SAMPLE = 100_000
-
-SAME_RECORDING = 0.004
-"""Copies of one recording are nearer than this (cosine distance of the raw embeddings) ..."""
-SAME_DURATION_S = 2.0
-"""... and last the same to within this."""
 
 _SAME_MOOD = 0.8
 _SAME_ENERGY = 0.25
@@ -202,9 +198,9 @@ class SimilarityIndex:
         and, but for words such as "live" or "remaster", the same title).
         """
         raw = unit_rows(self.matrix.embedding[np.r_[row, rows]])
-        alike = 1.0 - raw[1:] @ raw[0] <= SAME_RECORDING
-        lasting = np.abs(self.matrix.duration_s[rows] - self.matrix.duration_s[row]) <= SAME_DURATION_S
-        same = alike & lasting
+        alike = 1.0 - raw[1:] @ raw[0] <= MAX_COSINE_DISTANCE
+        difference = np.abs(self.matrix.duration_s[rows] - self.matrix.duration_s[row])
+        same = alike & (difference <= MAX_DURATION_DIFFERENCE_S)
         title = normalise_title(self.matrix.titles[row])
         if title:
             for i in np.flatnonzero(self.artists[rows] == self.artists[row]):
