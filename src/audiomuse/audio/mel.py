@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from audiomuse.audio.melscale import mel_filterbank
-from audiomuse.audio.segments import as_segments
+from audiomuse.audio.segments import as_segments, cut
 from audiomuse.model import Float32
 
 SAMPLE_RATE = 16_000
@@ -72,12 +72,7 @@ def log_mel(y: Float32) -> Float32:
 
 def _frames(samples: Float32, first: int, last: int) -> Float32:
     """Cut the frames `first` .. `last`-1, with zeros where a frame reaches over an end of the signal."""
-    start = first * HOP - FRAME // 2
-    stop = (last - 1) * HOP + FRAME // 2
-    piece = samples[max(start, 0) : min(stop, len(samples))]
-    before, after = max(-start, 0), max(stop - len(samples), 0)
-    if before or after:
-        piece = np.pad(piece, (before, after))
+    piece = cut(samples, first * HOP - FRAME // 2, (last - 1) * HOP + FRAME // 2)
     return np.lib.stride_tricks.sliding_window_view(piece, FRAME)[::HOP]
 
 

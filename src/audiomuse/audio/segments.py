@@ -32,3 +32,10 @@ def as_segments(y: Segments, *, ndim: int, what: str) -> list[Float32]:
         if array.size:
             segments.append(np.asarray(array, np.float32))
     return segments
+
+
+def cut(y: Float32, start: int, stop: int) -> Float32:
+    """Return the samples `start` .. `stop`-1 of `y`, zeros where they lie outside of it."""
+    inside = y[max(start, 0) : max(stop, 0)]
+    before, after = max(-start, 0), max(stop - max(len(y), start), 0)
+    return np.pad(inside, (before, after)) if before or after else inside

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from audiomuse.audio.melscale import mel_filterbank
+from audiomuse.audio.segments import cut
 from audiomuse.model import Float32
 
 SAMPLE_RATE = 16_000
@@ -44,16 +45,16 @@ def tempo_patches(segments: Iterable[Float32]) -> Float32:
 
 def _magnitude_mel(y: Float32) -> Float32:
     """Return (40, n_frames) magnitudes, the first frame centred on sample 0."""
-    padded = np.pad(y, _FRAME // 2)
     n_frames = 1 + int(len(y) / _hop())
-    starts = np.round(np.arange(n_frames) * _hop()).astype(np.intp)
-    starts = starts[starts + _FRAME <= len(padded)]
-    every = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)
-    mel = np.empty((N_BANDS, len(starts)), np.float32)
-    for first in range(0, len(starts), _CHUNK_FRAMES):
-        chunk = slice(first, first + _CHUNK_FRAMES)
-        magnitude = np.abs(np.fft.rfft(every[starts[chunk]] * _window()))
-        np.matmul(_filters(), magnitude.T, out=mel[:, chunk])
+    centres = np.round(np.arange(n_frames) * _hop()).astype(np.intp)
+    centres = centres[centres <= len(y)]
+    mel = np.empty((N_BANDS, len(centres)), np.float32)
+    for first in range(0, len(centres), _CHUNK_FRAMES):
+        chunk = centres[first : first + _CHUNK_FRAMES]
+        piece = cut(y, int(chunk[0]) - _FRAME // 2, int(chunk[-1]) + _FRAME // 2)
+        frames = np.lib.stride_tricks.sliding_window_view(piece, _FRAME)[chunk - chunk[0]]
+        magnitude = np.abs(np.fft.rfft(frames * _window()))
+        np.matmul(_filters(), magnitude.T, out=mel[:, first : first + len(chunk)])
     return mel
 
 

@@ -15,7 +15,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "tempocnn_deepsquare_k4.onnx"
 SHA256 = "b52975073fb1fabea69b138f40a0cf78dbda14505ca3e5d6c1445e9b52de8c8f"
 
 _N_TEMPI = 256
-_BATCH = 32
+_BATCH = 4
 """Patches at a time: more is not faster and only costs memory."""
 
 
