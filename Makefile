@@ -54,6 +54,9 @@ check-deploy: setup-dev ## Check containers, manifests and workflows without a c
 screenshots: setup-dev ## Take the pictures of README and docs from the running page
 	@$(BIN)/python tools/screenshots.py
 
+docs: ## Build the documentation into build/site
+	@tools/build_docs.sh
+
 lock: ## Pin the newest versions that pyproject.toml allows
 	@tools/make_locks.sh
 

@@ -4,6 +4,7 @@
 #   requirements.lock        the program and the tools of its developers
 #   requirements-run.lock    the program alone: what the image and `make run` install
 #   requirements-build.lock  what makes .venv and the wheel
+#   requirements-docs.lock   what builds the documentation
 #   tools/check_deploy*.lock what `make check-deploy` checks with
 #
 # The locks for running and building are constrained by the first, so a package has one version everywhere. Extra
@@ -19,5 +20,6 @@ compile() {
 compile pyproject.toml --group dev -o requirements.lock "$@"
 compile pyproject.toml --no-annotate -c requirements.lock -o requirements-run.lock
 compile --group build --no-annotate -c requirements.lock -o requirements-build.lock
+compile --group docs --no-annotate -o requirements-docs.lock "$@"
 compile tools/check_deploy.in --no-annotate -o tools/check_deploy.lock "$@"
 compile tools/check_deploy_binaries.in --no-annotate --no-deps -o tools/check_deploy_binaries.lock "$@"
