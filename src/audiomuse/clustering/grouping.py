@@ -23,7 +23,7 @@ _SAMPLE_ROUNDS = 12
 _LIBRARY_ROUNDS = 30
 _SETTLED = 0.0005
 """On the whole library k-means stops when fewer than one song in 2,000 still changes its cluster."""
-_MIXTURE_LIBRARY_ROUNDS = 3
+_MIXTURE_LIBRARY_ROUNDS = 10
 _SETTLING_ROUNDS = 5
 """Enough for centres to follow new songs; many more would let playlists wander away from what they were."""
 _GIANT_SHARE = 0.25
