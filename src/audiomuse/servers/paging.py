@@ -54,13 +54,16 @@ def every_item(ask: AskPage, *, page_size: int, id_field: str) -> Iterator[Item]
         seen.update(item[id_field] for item in fresh)
         yield from fresh
         pages_without_news = 0 if fresh else pages_without_news + 1
-        start += len(items)
         shrunk_by = max(0, known_total - total) if total else 0
         known_total = total or 0
+        if shrunk_by:
+            # This page began too late; read again from where its first item must be now.
+            start = max(0, start - shrunk_by)
+            continue
+        start += len(items)
         # A server that gives the same page for every start index would never end.
-        if pages_without_news > 2 or (not shrunk_by and _at_end(items, start, total, page_size)):
+        if pages_without_news > 2 or _at_end(items, start, total, page_size):
             return
-        start = max(0, start - shrunk_by)
 
 
 def _at_end(items: list[Item], start: int, total: int | None, page_size: int) -> bool:
