@@ -41,12 +41,15 @@ _CHANCE_CLARITY = 5.0
 """Noise repeats itself by chance, the less the longer it is: up to 5 over the root of its frames."""
 _FULL_CLARITY = 0.5
 _NETWORK_OCTAVES = 0.04
-_RELATED = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
+_OCTAVES = (0.5, 2.0, 1 / 3, 3.0)
 _LEAST_ALTERNATIVE = 0.02
 
 
 def estimate_tempo(y: Segments, mel: Segments, *, network: TempoNetwork | None = None) -> Tempo | None:
     """Estimate the global tempo of a piece.
+
+    The onsets' autocorrelation and spectrum are joined to a tempogram [1]_, which is multiplied with what the
+    network [2]_ believes; the best tempo wins and is refined to where the onsets agree best.
 
     Parameters
     ----------
@@ -61,9 +64,9 @@ def estimate_tempo(y: Segments, mel: Segments, *, network: TempoNetwork | None =
     Returns
     -------
     Tempo or None
-        `Tempo.alternative_bpm` is the best tempo related to the first by a factor of 2, 3 or 3/2, if the
-        piece pulses there at all. ``None`` if the piece has no pulse (silence, drones, noise) or lasts less
-        than two seconds.
+        `Tempo.alternative_bpm` is the best tempo that is 2 or 3 times as fast or as slow, if the piece pulses
+        there at all; `Tempo.confidence` is low if the pulse is weak or that one nearly as credible. ``None``
+        if the piece has no pulse (silence, drones, noise) or lasts less than two seconds.
 
     Raises
     ------
@@ -83,12 +86,12 @@ def estimate_tempo(y: Segments, mel: Segments, *, network: TempoNetwork | None =
     if sum(len(segment) for segment in frames) < _SHORTEST_S * FRAMES_PER_SECOND:
         return None
     onsets = [onset_strength(segment) for segment in frames]
-    repetition, oscillation = periodicity(windows(onsets))
-    clarity = float(repetition.mean(axis=0).max())
+    repetition, oscillation = (measure.mean(axis=0) for measure in periodicity(windows(onsets)))
+    clarity = float(repetition.max())
     if clarity < max(_LEAST_CLARITY, _CHANCE_CLARITY / np.sqrt(sum(map(len, frames)))):
         return None
     taste = _prior() if network is None else _heard_by(network, audio)
-    belief = _pulse(repetition.mean(axis=0), oscillation.mean(axis=0)) * (taste + _DOUBT)
+    belief = _pulse(repetition, oscillation) * (taste + _DOUBT)
     best = int(np.argmax(belief))
     alternative = _runner_up(belief, best)
     bpm = refine(onsets, float(TEMPI[best]))
@@ -118,8 +121,8 @@ def _heard_by(network: TempoNetwork, audio: list[Float32]) -> Float64:
 
 
 def _runner_up(belief: Float64, best: int) -> float | None:
-    """Return the ratio to the best tempo of the most credible related one."""
-    ratios = {ratio: _near(belief, TEMPI[best] * ratio) for ratio in _RELATED}
+    """Return the ratio to the best tempo of its most credible octave."""
+    ratios = {ratio: _near(belief, TEMPI[best] * ratio) for ratio in _OCTAVES}
     ratio, credit = max(ratios.items(), key=lambda item: item[1])
     return ratio if credit > _LEAST_ALTERNATIVE * belief[best] else None
 
