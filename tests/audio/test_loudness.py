@@ -1,7 +1,9 @@
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.audio.made_music import made_song
 
 from audiomuse.audio.loudness import LoudnessMeter, k_weighting
 from audiomuse.errors import SignalError
@@ -124,3 +126,44 @@ def test_other_channel_orders_bring_their_weights():
 def test_what_cannot_be_measured_is_refused(make, reason):
     with pytest.raises(SignalError, match=reason):
         make()
+
+
+# --- against FFmpeg's ebur128 filter, which shares nothing with ours -----------------------------------
+
+
+def ffmpeg_loudness(samples, *, sr, layout):
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=sr, format="fltp", layout=layout, time_base=f"1/{sr}")
+    meter, sink = graph.add("ebur128", "metadata=1:framelog=quiet"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    frame.sample_rate, frame.pts = sr, 0
+    graph.push(frame)
+    graph.push(None)
+    measured = []
+    while True:
+        try:
+            measured.append(float(graph.pull().metadata["lavfi.r128.I"]))
+        except (av.EOFError, av.BlockingIOError):
+            return measured[-1]
+
+
+def uneven_song(seconds, *, sr):
+    """Loud, quiet and silent parts, so that both gates matter."""
+    song = made_song(seconds, rate=sr)
+    n = song.shape[1]
+    gain = np.ones(n, np.float32)
+    gain[n // 4 : n // 2], gain[n // 2 : 5 * n // 8], gain[5 * n // 8 : 3 * n // 4] = 0.1, 0.0, 0.5
+    return song * gain
+
+
+@pytest.mark.parametrize("sr", [22_050, 44_100, 96_000])
+@pytest.mark.parametrize(("layout", "n_channels"), [("mono", 1), ("stereo", 2), ("5.1", 6)])
+def test_a_song_is_as_loud_as_ffmpeg_says(sr, layout, n_channels):
+    song = uneven_song(8.0, sr=sr)
+    samples = (
+        np.concatenate([song] * 3)[:n_channels] * np.linspace(1, 0.3, n_channels, dtype=np.float32)[:, None]
+    )
+    assert loudness(samples, sr=sr) == pytest.approx(ffmpeg_loudness(samples, sr=sr, layout=layout), abs=0.1)
