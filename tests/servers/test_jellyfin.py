@@ -247,8 +247,8 @@ def test_a_long_library_is_listed_in_one_pass_with_bounded_memory() -> None:
             in_client = tracemalloc.get_traced_memory()[0]
             tracemalloc.stop()
     assert (seen_albums, n_seen) == (2000, 24_000)
-    # 11,000 tracks later there is only what tells repetitions apart (an id each) and one page.
-    assert in_client < 6_000_000
+    # 11,000 tracks later there is an id each, which tells repetitions apart, and one page (twice: the fake's).
+    assert in_client < 10_000_000
     pages = [exchange for exchange in fake.exchanges if exchange == "GET /Items"]
     assert len(pages) == 2000 / 200 + 1 + 24_000 / 500 + 1
     assert not [exchange for exchange in fake.exchanges if "Download" in exchange or "File" in exchange]

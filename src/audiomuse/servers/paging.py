@@ -11,6 +11,9 @@ AskPage = Callable[[int, int], tuple[list[Item], int | None]]
 """Gives the items for (start index, limit), and how long the whole list is; None if the server is silent."""
 
 
+_MOST_SHRINKS = 100  # a server that makes its totals up would never end
+
+
 def every_page(ask: AskPage, *, page_size: int) -> Iterator[Item]:
     """Yield every item of a list as it stands, repetitions included.
 
@@ -47,19 +50,20 @@ def every_item(ask: AskPage, *, page_size: int, id_field: str) -> Iterator[Item]
         What tells items apart.
     """
     seen: set[str] = set()
-    start, known_total, pages_without_news = 0, 0, 0
+    start, known_total, pages_without_news, n_shrunk = 0, 0, 0, 0
     while True:
         items, total = ask(start, page_size)
+        shrunk_by = max(0, known_total - total) if total else 0
+        known_total = total or 0
+        if shrunk_by and n_shrunk < _MOST_SHRINKS:
+            # This page began too late; ask for the one that begins where its first item must be now.
+            n_shrunk += 1
+            start = max(0, start - shrunk_by)
+            continue
         fresh = [item for item in items if item[id_field] not in seen]
         seen.update(item[id_field] for item in fresh)
         yield from fresh
         pages_without_news = 0 if fresh else pages_without_news + 1
-        shrunk_by = max(0, known_total - total) if total else 0
-        known_total = total or 0
-        if shrunk_by:
-            # This page began too late; read again from where its first item must be now.
-            start = max(0, start - shrunk_by)
-            continue
         start += len(items)
         # A server that gives the same page for every start index would never end.
         if pages_without_news > 2 or _at_end(items, start, total, page_size):
