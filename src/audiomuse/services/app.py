@@ -18,7 +18,7 @@ from audiomuse.services import analysis, playlist_job
 from audiomuse.services.analysis import AnalysisHandler
 from audiomuse.services.clustering_request import ClusteringRequest
 from audiomuse.services.export import export_playlists
-from audiomuse.services.hearing import open_listener
+from audiomuse.services.hearing import Listener, open_listener
 from audiomuse.services.jobs import JobEngine, Timing
 from audiomuse.services.library import LibraryCache, LibraryView
 from audiomuse.services.listeners import ListenerPool
@@ -48,9 +48,10 @@ class Services:
         music: MusicStore,
         jobs: JobStore,
         *,
-        announce: Callable[[str], None] | None = None,
+        announce: Callable[[str], object] | None = None,
         timing: Timing | None = None,
         server: MediaServer | None = None,
+        new_listener: Callable[[], Listener] | None = None,
     ) -> None:
         self.settings = settings
         self.music = music
@@ -58,7 +59,7 @@ class Services:
         self._jobs = jobs
         self._server = server
         self._opening = threading.Lock()
-        self._listeners = ListenerPool(partial(open_listener, settings))
+        self._listeners = ListenerPool(new_listener or partial(open_listener, settings))
         self._library = LibraryCache(music, self.features_version)
         handlers = (
             AnalysisHandler(
@@ -231,9 +232,10 @@ def complete_settings(**overrides: Any) -> Settings:
 def open_services(
     settings: Settings,
     *,
-    announce: Callable[[str], None] | None = None,
+    announce: Callable[[str], object] | None = None,
     timing: Timing | None = None,
     server: MediaServer | None = None,
+    new_listener: Callable[[], Listener] | None = None,
 ) -> Services:
     """Open the databases and wire everything together.
 
@@ -245,6 +247,8 @@ def open_services(
         Clocks of the job engine; tests run with shorter ones.
     server : MediaServer, optional
         Instead of the one that the settings name.
+    new_listener : callable, optional
+        Makes listeners other than those that the settings name.
 
     Raises
     ------
@@ -257,4 +261,6 @@ def open_services(
     except BaseException:
         music.close()
         raise
-    return Services(settings, music, jobs, announce=announce, timing=timing, server=server)
+    return Services(
+        settings, music, jobs, announce=announce, timing=timing, server=server, new_listener=new_listener
+    )
