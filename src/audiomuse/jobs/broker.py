@@ -20,6 +20,8 @@ from urllib.parse import quote
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from audiomuse.errors import AudioMuseError, StorageError
 from audiomuse.jobs import filesystem
@@ -132,7 +134,8 @@ class EmbeddedBroker:
     def answers(self) -> bool:
         """Tell whether the server is there."""
         try:
-            with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2.0) as client:
+            once = Retry(NoBackoff(), 0)
+            with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2.0, retry=once) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

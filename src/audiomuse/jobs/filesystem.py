@@ -6,10 +6,12 @@ crash on it. Here a message appears whole or not at all, and only one reader get
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -36,7 +38,38 @@ def options(folder: Path) -> tuple[tuple[str, Any], ...]:
 
 
 class Channel(kombu_filesystem.Channel):
-    """Messages are files ``<time>-<unique>.<queue>.msg``; taking one is renaming it."""
+    """Messages are files ``<time>-<unique>.<queue>.msg``; taking one is renaming it.
+
+    Which queues an exchange feeds stands in a file that is replaced as a whole, for the same reason.
+    """
+
+    def get_table(self, exchange: str) -> list[Any]:
+        try:
+            text = self._table_file(exchange).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        return [kombu_filesystem.exchange_queue_t(*binding) for binding in json.loads(text)]
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        binding = kombu_filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        self._change_table(exchange, lambda table: table if binding in table else [binding, *table])
+
+    def _delete(self, queue: str, exchange: str, routing_key: str, pattern: str, *_: Any, **__: Any) -> None:
+        self._purge(queue)  # type: ignore[no-untyped-call]
+        binding = kombu_filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        self._change_table(exchange, lambda table: [other for other in table if other != binding])
+
+    def _table_file(self, exchange: str) -> Path:
+        file: Path = self._exchange_file(exchange)  # type: ignore[no-untyped-call]
+        return file
+
+    def _change_table(self, exchange: str, change: Callable[[list[Any]], list[Any]]) -> None:
+        file = self._table_file(exchange)
+        with file.with_name(file.name + ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            part = file.with_name(file.name + ".part")
+            part.write_text(json.dumps(change(self.get_table(exchange))), encoding="utf-8")
+            part.replace(file)
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.{queue}.msg"

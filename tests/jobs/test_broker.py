@@ -1,0 +1,111 @@
+"""A broker that nobody has to install, and messages that are whole or not there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kombu import Connection
+
+from audiomuse.errors import AudioMuseError
+from audiomuse.jobs import broker, filesystem
+from audiomuse.jobs.broker import BrokerChoice, EmbeddedBroker, choose_broker, find_server
+from audiomuse.settings import Settings, load_settings
+
+needs_server = pytest.mark.skipif(find_server() is None, reason="no Valkey or Redis server for this platform")
+
+
+def test_a_configured_broker_is_used(tmp_path: Path) -> None:
+    choice = choose_broker(load_settings(data_dir=tmp_path, celery_broker_url="redis://elsewhere:6379/0"))
+    assert (choice.url, choice.is_embedded) == ("redis://elsewhere:6379/0", False)
+
+
+@needs_server
+def test_without_one_a_server_in_the_data_folder_is_chosen(sqlite_settings: Settings) -> None:
+    choice = choose_broker(sqlite_settings)
+    assert choice.is_embedded
+    assert choice.socket == sqlite_settings.data_dir / "broker" / "broker.sock"
+
+
+@needs_server
+def test_a_path_too_long_for_a_socket_is_replaced(tmp_path: Path) -> None:
+    deep = load_settings(data_dir=tmp_path / ("x" * 100))
+    choice = choose_broker(deep)
+    assert choice.socket is not None
+    assert len(str(choice.socket)) <= 100
+    assert choose_broker(deep) == choice
+
+
+def test_without_any_server_plain_files_are_chosen(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "find_server", lambda: None)
+    choice = choose_broker(sqlite_settings)
+    assert choice.is_embedded
+    assert choice.binary is None
+    assert (sqlite_settings.data_dir / "broker" / "messages").is_dir()
+
+
+@needs_server
+def test_the_server_starts_once_answers_and_stops(sqlite_settings: Settings) -> None:
+    choice = choose_broker(sqlite_settings)
+    first, second = EmbeddedBroker(choice), EmbeddedBroker(choice)
+    assert first.start()
+    try:
+        assert first.answers()
+        assert not second.start()
+        assert choice.socket is not None
+        assert choice.socket.parent.stat().st_mode & 0o077 == 0
+    finally:
+        first.stop()
+    assert not first.answers()
+    assert second.start()
+    second.stop()
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    program = tmp_path / "server"
+    program.write_text("#!/bin/sh\necho 'no such luck'\nexit 3\n")
+    program.chmod(0o755)
+    choice = BrokerChoice("redis+socket://x", binary=program, socket=tmp_path / "d" / "broker.sock")
+    with pytest.raises(AudioMuseError, match="no such luck"):
+        EmbeddedBroker(choice).start()
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Callable[[], Connection]:
+    options = dict(filesystem.options(tmp_path))
+    return lambda: Connection(f"{filesystem.SCHEME}://", transport_options=options)
+
+
+def test_messages_of_files_are_neither_lost_nor_doubled_nor_torn(connect: Callable[[], Connection]) -> None:
+    got: list[int] = []
+    done = threading.Event()
+
+    def produce(start: int) -> None:
+        with connect() as connection, connection.SimpleQueue("q") as queue:
+            for i in range(start, start + 150):
+                queue.put({"number": i, "padding": "x" * 2000})
+
+    def consume() -> None:
+        with connect() as connection, connection.SimpleQueue("q") as queue:
+            while not (done.is_set() and queue.qsize() == 0):
+                try:
+                    message = queue.get(timeout=0.2)
+                except queue.Empty:
+                    continue
+                got.append(message.payload["number"])
+                message.ack()
+
+    producers = [threading.Thread(target=produce, args=(start,)) for start in (0, 1000)]
+    consumers = [threading.Thread(target=consume) for _ in range(2)]
+    for thread in producers + consumers:
+        thread.start()
+    for thread in producers:
+        thread.join()
+    done.set()
+    for thread in consumers:
+        thread.join()
+    assert sorted(got) == [*range(150), *range(1000, 1150)]
