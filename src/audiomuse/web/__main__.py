@@ -1,8 +1,9 @@
-"""`python -m audiomuse.web`: serve the page and the API, waking workers when there is work."""
+"""`python -m audiomuse.web`: the page and the API as a program of their own."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from audiomuse.errors import AudioMuseError
 from audiomuse.jobs import announce, make_app
@@ -12,24 +13,17 @@ from audiomuse.web.app import serve
 
 
 def main() -> int:
-    """Serve until interrupted; return the exit code."""
+    """Serve until interrupted and return the exit code."""
     try:
         settings = complete_settings()
         configure_logging(settings)
-        celery = make_app(settings)
-
-        def wake(job_id: str) -> None:
-            announce(celery, job_id)
-
-        serve(settings, announce=wake)
+        serve(settings, announce=partial(announce, make_app(settings)))
     except AudioMuseError as e:
         print(f"Error: {e}", file=sys.stderr)
         return 1
     except OSError as e:
-        print(f"Error: the page cannot be served: {e.strerror}", file=sys.stderr)
+        print(f"Error: the page cannot be served: {e.strerror or e}.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 

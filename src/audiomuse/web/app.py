@@ -96,7 +96,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> OpenAPI
     return app
 
 
-def serve(settings: Settings, *, announce: Callable[[str], None] | None = None) -> None:
+def serve(settings: Settings, *, announce: Callable[[str], object] | None = None) -> None:
     """Answer requests until interrupted.
 
     Parameters

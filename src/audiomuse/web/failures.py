@@ -7,7 +7,7 @@ import logging
 from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from audiomuse.errors import (
     AudioMuseError,
@@ -82,6 +82,9 @@ def _answer_csrf(_error: CSRFError) -> ResponseReturnValue:
 def _answer_http(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or error.code is None or error.code < 400:
         return error
+    if isinstance(error, SecurityError):
+        # A host name that is not ours: no address of a page could be made for it.
+        return Response("This host name is not in TRUSTED_HOSTS.\n", 400, content_type="text/plain")
     sentences = {
         400: _("This request could not be understood."),
         404: _("There is nothing here."),

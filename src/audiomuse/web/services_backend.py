@@ -46,7 +46,7 @@ class ServicesBackend:
         If a database cannot be used.
     """
 
-    def __init__(self, settings: Settings, *, announce: Callable[[str], None] | None = None) -> None:
+    def __init__(self, settings: Settings, *, announce: Callable[[str], object] | None = None) -> None:
         self._announce = announce
         self._changing = threading.Lock()
         self._services = open_services(settings, announce=announce)

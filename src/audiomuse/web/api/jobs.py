@@ -15,12 +15,12 @@ from audiomuse.web.api.schemas import (
     ActiveTask,
     AnalysisRequest,
     CancelledTasks,
+    CancelRefused,
     ClusteringRequest,
     ConfigAnswer,
     ErrorAnswer,
     LastTask,
     TaskMessage,
-    TaskNotRunning,
     TaskPath,
     TaskStarted,
     TaskStatus,
@@ -77,7 +77,7 @@ def status(path: TaskPath) -> Answer:
     return shapes.task_status(report(backend().engine, path.task_id))
 
 
-@bp.post("/api/cancel/<task_id>", responses={200: TaskMessage, 400: TaskNotRunning, 404: ErrorAnswer})
+@bp.post("/api/cancel/<task_id>", responses={200: TaskMessage, 400: CancelRefused, 404: ErrorAnswer})
 def cancel(path: TaskPath) -> Answer:
     """Stop one task
 

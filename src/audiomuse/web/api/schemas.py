@@ -89,6 +89,10 @@ class TaskNotRunning(BaseModel):
     state: str
 
 
+class CancelRefused(RootModel[TaskNotRunning | ErrorAnswer]):
+    """The task is not running, or the request was forged."""
+
+
 class CancelledTasks(BaseModel):
     message: str
     cancelled: int = Field(ge=0)

@@ -1,0 +1,86 @@
+"""Apps for the page's tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from memory_backend import MemoryBackend, some_playlists
+
+from audiomuse.settings import Settings, load_settings
+from audiomuse.web.app import create_app
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings come from the tests alone."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def open_backend(tmp_path: Path) -> Iterator[Callable[..., MemoryBackend]]:
+    """Make backends that are closed after the test."""
+    made: list[MemoryBackend] = []
+
+    def make(n_tracks: int = 0, *, n_heard: int | None = None, **settings: object) -> MemoryBackend:
+        folder = tmp_path / f"data-{len(made)}"
+        made.append(MemoryBackend(load_settings(data_dir=folder, **settings), n_tracks, n_heard))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+@pytest.fixture
+def backend(open_backend: Callable[..., MemoryBackend], tmp_path: Path) -> MemoryBackend:
+    """A library of forty songs with two playlists, without logins."""
+    made = open_backend(40, auth_disabled=True, music_dir=tmp_path)
+    made.music.playlists.save_run(some_playlists(made.tracks))
+    return made
+
+
+@pytest.fixture
+def client(backend: MemoryBackend) -> FlaskClient:
+    """A browser without logins."""
+    return browser(backend)
+
+
+@pytest.fixture
+def locked_backend(open_backend: Callable[..., MemoryBackend], tmp_path: Path) -> MemoryBackend:
+    """A small library behind a password and an API token."""
+    return open_backend(12, admin_password=PASSWORD, api_token="let-me-in", music_dir=tmp_path)
+
+
+@pytest.fixture
+def stranger(locked_backend: MemoryBackend) -> FlaskClient:
+    """A browser that has not logged in."""
+    return browser(locked_backend)
+
+
+def browser(backend: MemoryBackend) -> FlaskClient:
+    """Make a client of an app of its own."""
+    return create_app(backend.settings, backend=backend).test_client()
+
+
+def token_in(page: str) -> str:
+    """Find the CSRF token of the first form of a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found, "the page has no form"
+    return found[1]
+
+
+def csrf(client: FlaskClient, path: str = "/settings/") -> str:
+    """Fetch a CSRF token for this client's session."""
+    return token_in(client.get(path).text)
+
+
+def log_in(client: FlaskClient, password: str = PASSWORD) -> None:
+    """Give the password on the login page."""
+    client.post("/login", data={"password": password, "csrf_token": csrf(client, "/login")})
