@@ -19,6 +19,7 @@ from audiomuse.playlists.continuity import find_heirs
 from audiomuse.playlists.drafts import Draft, Heir, Library, draft_cluster
 from audiomuse.playlists.gate import gate_distance, rows_by_label
 from audiomuse.playlists.identity import match_playlists
+from audiomuse.playlists.leftovers import place_leftovers
 from audiomuse.playlists.names import name_lists, profile_of, typical_tags
 from audiomuse.playlists.options import AdaptedSizes, PlaylistOptions, adapt_sizes
 from audiomuse.playlists.order import order_for_flow
@@ -176,6 +177,8 @@ def _draft_all(
         drafts.extend(
             draft_cluster(library, pool, at_home, cluster=cluster, options=options, sizes=sizes, rng=rng)
         )
+    in_lists = np.concatenate([draft.rows for draft in drafts]) if drafts else np.zeros(0, dtype=np.intp)
+    drafts = place_leftovers(library, drafts, np.setdiff1d(np.flatnonzero(passed), in_lists), sizes)
     if not drafts and free.any():
         drafts = _one_list_of_all(library, np.flatnonzero(free), heirs, options, sizes, seed)
         adapted = (*adapted, "No group of songs was large enough for a list, so one list was made of all.")

@@ -27,8 +27,9 @@ _SHORTEST_LIST = 3
 """... but fewer songs than this are no list."""
 _SHORT_LIST, _USUAL_LIST = 12, 20
 """Length below which a cluster is not divided further, in libraries of up to 5,000 and from 8,000 songs."""
+_FEW_SONGS = 8000
 _ENOUGH_ROOM = 0.85
-"""The artist cap loosens until this share of the clustered songs has a place."""
+"""In libraries of fewer songs the artist cap loosens until this share of the clustered ones has a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +124,14 @@ def adapt_sizes(
     AdaptedSizes
         The minimum shrinks to a twelfth of the library, never below three songs. The artist cap grows
         until 85 % of the clustered songs have a place: small libraries have few artists of a kind, and
-        with three songs of each most of the library would be in no list.
+        with three songs of each most of the library would be in no list. From 8,000 songs on nothing
+        is adapted.
     """
     max_songs = options.max_songs_per_cluster or n_songs
     cap = min(options.max_songs_per_artist or n_songs, n_songs)
     usual = max(_SHORT_LIST, min(_USUAL_LIST, n_songs // 400))
     asked = min(options.min_songs, max_songs)
-    if not options.adapt:
+    if not options.adapt or n_songs >= _FEW_SONGS:
         return AdaptedSizes(max_songs, cap, asked, max(asked, min(usual, max_songs * 3 // 5)), False)
     sentences: list[str] = []
     min_songs = min(asked, max(_SHORTEST_LIST, n_songs // _SONGS_PER_SMALLEST_LIST), n_songs)
