@@ -59,9 +59,7 @@ def test_what_is_not_jellyfin_is_told(answer: object) -> None:
 def test_a_wrong_path_is_told() -> None:
     nothing = httpx.MockTransport(lambda request: httpx.Response(404))
     server = JellyfinServer(httpx.Client(transport=nothing), "http://nas", KEY)
-    with pytest.raises(
-        ServerRefused, match="there is no Jellyfin at http://nas"
-    ):
+    with pytest.raises(ServerRefused, match="there is no Jellyfin at http://nas"):
         server.identity()
 
 
@@ -247,7 +245,7 @@ def test_a_long_library_is_listed_in_one_pass_with_bounded_memory() -> None:
             in_client = tracemalloc.get_traced_memory()[0]
             tracemalloc.stop()
     assert (seen_albums, n_seen) == (2000, 24_000)
-    # 11,000 tracks later there is an id each, which tells repetitions apart, and one page (twice: the fake's).
+    # 11,000 tracks later there is an id each, which tells repetitions apart, and one page (and the fake's).
     assert in_client < 10_000_000
     pages = [exchange for exchange in fake.exchanges if exchange == "GET /Items"]
     assert len(pages) == 2000 / 200 + 1 + 24_000 / 500 + 1

@@ -74,7 +74,7 @@ class SubsonicPlaylists:
                 raise lost or ServerUnreachable(f"the server did not say whether it made {name!r}")
             remote_id = born[0]
         if playlist.get("public") is True:
-            self._session.write("updatePlaylist", {"playlistId": remote_id, "public": False})
+            self._make_private(remote_id, name)
         return remote_id
 
     def overwriting(self, *, rename: bool) -> Overwrite:
@@ -114,12 +114,28 @@ class SubsonicPlaylists:
                 raise
         playlist = self._answered({"name": name, "songId": list(track_ids[:_BATCH])})
         if playlist.get("id"):
-            for start in range(_BATCH, len(track_ids), _BATCH):
-                batch = list(track_ids[start : start + _BATCH])
-                self._session.write(
-                    "updatePlaylist", {"playlistId": str(playlist["id"]), "songIdToAdd": batch}
-                )
+            self._append(str(playlist["id"]), track_ids[_BATCH:])
         return playlist
+
+    def _append(self, remote_id: str, track_ids: Sequence[str]) -> None:
+        for start in range(0, len(track_ids), _BATCH):
+            batch = list(track_ids[start : start + _BATCH])
+            try:
+                self._session.write("updatePlaylist", {"playlistId": remote_id, "songIdToAdd": batch})
+            except ServerUnreachable as e:
+                # The playlist exists: its id must reach the caller, who reads it back and sees the gap.
+                _log.info("filling the playlist %s was interrupted: %s", remote_id, e)
+                return
+
+    def _make_private(self, remote_id: str, name: str) -> None:
+        """Hide a playlist that the server made public; it is there already, so a failure is only logged."""
+        for _ in (1, 2):  # asking for the same twice does no harm
+            try:
+                self._session.write("updatePlaylist", {"playlistId": remote_id, "public": False})
+                return
+            except ServerUnreachable as e:
+                reason = e
+        _log.warning("the playlist %r stays visible to others: %s", name, reason)
 
     def _answered(self, params: dict[str, str | int | bool | list[str]]) -> dict[str, Any]:
         playlist = self._session.write("createPlaylist", params).get("playlist")
