@@ -47,7 +47,9 @@ class ListenerPool:
             with self._closing_on_stop(listener, should_stop):
                 heard = listener.hear(path)
         except ListeningStopped:
-            raise Interrupted from None
+            if should_stop():
+                raise Interrupted from None
+            raise  # closed by somebody else: going on would only meet the same again
         except AudioError as e:
             self._give_back(listener)  # the file was bad, the listener is not
             if e.kind == "crashed" and should_stop():
