@@ -21,7 +21,7 @@ from audiomuse.storage import JobStore
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 5.0
-_TOKEN_AGE_S = 30.0
+_TOKEN_AGE_S = 10.0
 _PRUNE_EVERY_S = 3600.0
 
 
