@@ -5,7 +5,7 @@
 #
 #   sudo tools/replay_image.sh MUSIC_FOLDER
 #
-# Needs root, debootstrap and buildah. REPLAY_HOME (default /var/tmp/audiomuse-replay) holds what is made.
+# Needs root, debootstrap, buildah, curl and redis-server. REPLAY_HOME (default /var/tmp/audiomuse-replay) holds what is made.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tools/clean_root.sh
@@ -13,11 +13,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly IMAGE=localhost/audiomuse:replay
 readonly BASE=localhost/audiomuse-base:bookworm
-readonly PORT=18000
+readonly PORT=18000 REDIS_PORT=18001
+readonly TOKEN=replay-token-of-no-value
 
 main() {
   local music=${1:?say which folder of music to analyse}
-  need_root_and buildah curl
+  need_root_and buildah curl redis-server
   step "base image from debootstrap" base_image
   step "Dockerfile" build_image
   step "user, volume, port and health check are in the image" inspect_image
@@ -35,6 +36,7 @@ main() {
   step "cluster it and write playlists" as_container "" audiomuse cluster --runs 100 --seed 1 --publish
   step "everything that was written belongs to uid 10001" owned_by_us
   step "SERVICE_TYPE=all answers /healthz, is healthy, and stops at SIGTERM" serve
+  step "page and worker as two containers hear the folder together" fresh_workspace fleet
   echo "the image works as a container"
 }
 
@@ -56,10 +58,13 @@ base_image() {
   buildah commit --quiet --rm "$container" "$BASE" > /dev/null
 }
 
-# --format docker: the OCI format has no health check.
+# The committed state. --format docker: the OCI format has no health check.
 build_image() {
+  rm -rf "$REPLAY_HOME/context"
+  mkdir "$REPLAY_HOME/context"
+  git archive HEAD | tar -x -C "$REPLAY_HOME/context"
   buildah bud --isolation chroot --network host --format docker --pull-never --build-arg BASE="$BASE" \
-    --layers -f deployment/Dockerfile -t "$IMAGE" . > "$REPLAY_HOME/build.log" 2>&1 \
+    --layers -f "$REPLAY_HOME/context/deployment/Dockerfile" -t "$IMAGE" "$REPLAY_HOME/context" > "$REPLAY_HOME/build.log" 2>&1 \
     || { tail -n 30 "$REPLAY_HOME/build.log"; return 1; }
 }
 
@@ -76,11 +81,14 @@ print(*config["Env"], sep="\n")'
 }
 
 # What an engine does with `docker run --read-only --tmpfs /tmp --user 10001 -v ...:/workspace -v ...:/music:ro`.
-as_container() { # EXTRA-VARIABLE-OR-NOTHING COMMAND...
-  local extra=()
-  if [ -n "$1" ]; then extra=("$1"); fi
+as_container() { # EXTRA-VARIABLES COMMAND..., or "healthcheck" for what the engine would run beside it
+  local extra environment entry=(tini -- entrypoint.sh)
+  read -r -a extra <<< "$1"
   shift
-  local environment
+  if [ "${1:-}" = healthcheck ]; then
+    shift
+    entry=(healthcheck.py)
+  fi
   mapfile -t environment < <(inspect_image)
   # shellcheck disable=SC2016  # expanded inside
   unshare --mount --pid --fork --kill-child sh -ec '
@@ -98,7 +106,7 @@ as_container() { # EXTRA-VARIABLE-OR-NOTHING COMMAND...
     exec chroot --userspec=10001:10001 "$root" "$@"' \
     as_container "$ROOT" "$WORKSPACE" "$MUSIC" \
     env -i "${environment[@]}" HOME=/workspace MUSIC_DIR=/music PLAYLISTS_DIR=/workspace/playlists WEB_PORT="$PORT" \
-    "${extra[@]}" tini -- entrypoint.sh "$@"
+    API_TOKEN="$TOKEN" "${extra[@]}" "${entry[@]}" "$@"
 }
 
 writable_places() {
@@ -120,6 +128,11 @@ run_in_container() { # SHELL-LINE
     exec chroot --userspec=10001:10001 "$1" sh -c "$3"' run "$ROOT" "$WORKSPACE" "$1"
 }
 
+fresh_workspace() { # COMMAND...
+  find "$WORKSPACE" -mindepth 1 -delete
+  "$@"
+}
+
 unknown_service_type() {
   local status=0
   as_container SERVICE_TYPE=everything || status=$?
@@ -135,17 +148,58 @@ owned_by_us() {
 
 serve() {
   as_container "" > "$REPLAY_HOME/serve.log" 2>&1 &
-  local pid=$! tries
-  for tries in $(seq 60); do
-    if curl --silent --fail "http://127.0.0.1:$PORT/healthz" > /dev/null; then break; fi
+  local pid=$!
+  wait_for "the page" curl --silent --fail --output /dev/null "http://127.0.0.1:$PORT/healthz"
+  curl --silent --show-error --fail "http://127.0.0.1:$PORT/healthz"
+  as_container "" healthcheck
+  stop_container "$pid" "$REPLAY_HOME/serve.log"
+}
+
+# Page and worker as two containers on one folder, with a Redis beside them, as deployment.yaml has them.
+fleet() {
+  local broker=redis://127.0.0.1:$REDIS_PORT/0 redis web worker
+  redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save "" --appendonly no > "$REPLAY_HOME/redis.log" &
+  redis=$!
+  as_container "SERVICE_TYPE=web CELERY_BROKER_URL=$broker" > "$REPLAY_HOME/web.log" 2>&1 &
+  web=$!
+  as_container "SERVICE_TYPE=worker CELERY_BROKER_URL=$broker" > "$REPLAY_HOME/worker.log" 2>&1 &
+  worker=$!
+  wait_for "the page's health check" as_container "SERVICE_TYPE=web" healthcheck
+  wait_for "the worker's health check" as_container "SERVICE_TYPE=worker" healthcheck
+  ask POST analysis/start > /dev/null
+  wait_for "the analysis" analysis_succeeded
+  stop_container "$worker" "$REPLAY_HOME/worker.log"
+  stop_container "$web" "$REPLAY_HOME/web.log"
+  kill "$redis"
+}
+
+ask() { # METHOD ROUTE
+  curl --silent --show-error --fail --request "$1" --header "Authorization: Bearer $TOKEN" \
+    --header "Content-Type: application/json" --data '{}' "http://127.0.0.1:$PORT/api/$2"
+}
+
+analysis_succeeded() { ask GET last_task | grep -q '"SUCCESS"'; }
+
+wait_for() { # WHAT COMMAND...
+  local what=$1 tries
+  shift
+  for tries in $(seq 90); do
+    if "$@" > /dev/null 2>&1; then
+      echo "$what: yes, after $tries tries"
+      return
+    fi
     sleep 1
   done
-  echo "answered after $tries s"
-  curl --silent --show-error --fail "http://127.0.0.1:$PORT/healthz"
-  SERVICE_TYPE=all WEB_PORT=$PORT python3 deployment/healthcheck.py
-  # The first process of the new process namespace is tini; unshare waits for it.
-  kill -TERM "$(pgrep -P "$pid" | head -n 1)"
-  wait "$pid" || { tail -n 20 "$REPLAY_HOME/serve.log"; return 1; }
+  echo "$what: not in 90 tries"
+  return 1
+}
+
+# The first process of a container's process namespace is the only child of its unshare.
+stop_container() { # PID-OF-THE-SHELL LOG
+  local unshare
+  unshare=$(pgrep -P "$1" -x unshare)
+  kill -TERM "$(pgrep -P "$unshare")"
+  wait "$1" || { tail -n 20 "$2"; return 1; }
 }
 
 main "$@"
