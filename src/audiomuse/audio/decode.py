@@ -31,7 +31,8 @@ _CONTAINERS = (
 )
 """Containers that hold sound themselves. Left out on purpose: hls, dash, concat and others that open more."""
 
-_LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
+_LOWEST_RATE, _HIGHEST_RATE = 1_000, 2_822_400
+"""From the worst telephone to what the finest DSD unpacks to, in Hz."""
 _LARGEST_SAMPLE = 8.0
 """Loud masters exceed full scale a little; values beyond this are damage, not music."""
 _UNSAFE_PLANES = 8
