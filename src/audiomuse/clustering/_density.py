@@ -119,8 +119,9 @@ def split_giants(
     for giant in np.flatnonzero(np.bincount(labels[labels >= 0]) > largest):
         rows = np.flatnonzero(labels == giant)
         n_parts = max(2, round(len(rows) / max(typical, 1)))
-        centres = spread_centres(points[rows], min(n_parts, len(rows)), rng)
-        result[rows] = fresh + lloyd(points[rows], centres, max_iter=_SPLIT_ROUNDS).labels
+        inside = points[rows]
+        seeds = inside[spread_centres(inside, min(n_parts, len(rows)), rng)]
+        result[rows] = fresh + lloyd(inside, seeds, max_iter=_SPLIT_ROUNDS).labels
         fresh += n_parts
     return renumber(result)
 

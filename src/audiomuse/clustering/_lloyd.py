@@ -28,8 +28,8 @@ class Partition:
     n_iter: int
 
 
-def spread_centres(points: Points, n_clusters: int, rng: np.random.Generator) -> Points:
-    """Choose starting centres among the points by k-means++ (Arthur and Vassilvitskii, 2007).
+def spread_centres(points: Points, n_clusters: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose points as starting centres by k-means++ (Arthur and Vassilvitskii, 2007).
 
     Parameters
     ----------
@@ -39,10 +39,12 @@ def spread_centres(points: Points, n_clusters: int, rng: np.random.Generator) ->
 
     Returns
     -------
-    ndarray, shape (n_clusters, d)
+    ndarray of int64, shape (n_clusters,)
+        Rows of the points, in the order of their choice: the first k are a choice of k centres.
     """
-    if len(points) > _SEEDING_ROWS_PER_CENTRE * n_clusters:
-        points = points[rng.choice(len(points), _SEEDING_ROWS_PER_CENTRE * n_clusters, replace=False)]
+    n_rows = min(len(points), _SEEDING_ROWS_PER_CENTRE * n_clusters)
+    some = rng.choice(len(points), n_rows, replace=False)
+    points = points[some]
     squares = np.einsum("ij,ij->i", points, points)
     chosen = [int(rng.integers(len(points)))]
     nearest = np.full(len(points), np.inf, dtype=points.dtype)
@@ -57,7 +59,7 @@ def spread_centres(points: Points, n_clusters: int, rng: np.random.Generator) ->
             continue
         position = int(np.searchsorted(cumulated, draw * cumulated[-1], side="right"))
         chosen.append(min(position, len(points) - 1))
-    return points[chosen]
+    return np.asarray(some[chosen])
 
 
 def lloyd(points: Points, centres: Points, *, max_iter: int, still_moving: float = 0.0) -> Partition:
@@ -114,7 +116,7 @@ class _Rounds:
         changed = 0
         for rows in row_blocks(len(self._points)):
             nearest = _relative_distances(self._points[rows], centres, self._distances).argmin(axis=1)
-            changed += np.count_nonzero(nearest != self.labels[rows])
+            changed += int(np.count_nonzero(nearest != self.labels[rows]))
             self.labels[rows] = nearest
         return changed
 

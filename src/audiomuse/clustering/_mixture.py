@@ -79,7 +79,8 @@ def fit_mixture(
     -------
     Mixture
     """
-    start = lloyd(points, spread_centres(points, n_components, rng), max_iter=_WARM_START_ROUNDS)
+    seeds = points[spread_centres(points, n_components, rng)]
+    start = lloyd(points, seeds, max_iter=_WARM_START_ROUNDS)
     responsibilities = np.zeros((len(points), n_components), dtype=points.dtype)
     responsibilities[np.arange(len(points)), start.labels] = 1.0
     phi = _phi(points, covariance_type)

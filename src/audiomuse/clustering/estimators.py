@@ -120,7 +120,8 @@ class KMeans(_ProjectingEstimator):
         rng = self._generator()
         self.inertia_ = np.inf
         for _ in range(self.n_init):
-            partition = lloyd(points, spread_centres(points, self.n_clusters, rng), max_iter=self.max_iter)
+            seeds = points[spread_centres(points, self.n_clusters, rng)]
+            partition = lloyd(points, seeds, max_iter=self.max_iter)
             inertia = squared_error(points, partition.labels, partition.centres)
             if inertia < self.inertia_:
                 self.inertia_, self.n_iter_ = inertia, partition.n_iter

@@ -26,8 +26,9 @@ from audiomuse.errors import LibraryEmpty, ParameterError
 from audiomuse.features import FeatureSpace, artist_codes, fit_space
 from audiomuse.model import Clustering, FeatureMatrix, Float32
 
-SAMPLE_SIZE = 2_048
-"""So many songs judge a candidate as the whole library would: rank correlation .98, no regret."""
+SAMPLE_SIZES = {"kmeans": 1_024, "gmm": 2_048, "dbscan": 2_048}
+"""So many songs judge a candidate as the whole library would: rank correlation .98, and after the best few
+are judged on everything no regret. Mixtures and densities need more songs to be estimated from."""
 N_FINALISTS = 8
 """So many of the best candidates are polished and judged on everything."""
 
@@ -90,7 +91,10 @@ class SearchPlan:
     @property
     def sample_size(self) -> int:
         """How many songs judge a candidate."""
-        return min(self.n_tracks, max(SAMPLE_SIZE, _SONGS_PER_CLUSTER * self.space.most_clusters))
+        return min(
+            self.n_tracks,
+            max(SAMPLE_SIZES[self.parameters.algorithm], _SONGS_PER_CLUSTER * self.space.most_clusters),
+        )
 
     def ask_generation(self, generation: int, history: Sequence[Trial]) -> list[Candidate]:
         """Return the candidates of a generation, a pure function of the plan and the history.
@@ -213,6 +217,7 @@ class Evaluator:
                     algorithm=plan.space.algorithm,
                     geometry=Geometry.of(self._values, columns),
                     sample=self._values[rows],
+                    most_clusters=plan.space.most_clusters,
                     most_neighbours=plan.parameters.dbscan_min_samples_max,
                     typical_clusters=self._typical_clusters(),
                 ),
