@@ -211,7 +211,6 @@ class _Child:
             # Ctrl-C is for us: whether the song at hand may end is not the terminal's decision.
             start_new_session=True,
             env={**os.environ, **_ONE_THREAD, "PYTHONPATH": search_path},
-            start_new_session=True,  # Ctrl-C is for the parent, which then decides
         )
         self.timed_out = False
 
