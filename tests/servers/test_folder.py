@@ -260,7 +260,7 @@ def test_a_cover_in_the_file_is_found_for_album_and_track(tmp_path: Path, flac: 
     server = FolderServer(tmp_path)
     (track,) = server.all_tracks()
     for item in (track.id, str(track.album_id)):
-        cover = server.cover(item)
+        cover = FolderServer(tmp_path).cover(item)  # one that has not looked around yet
         assert cover is not None
         assert (cover.content_type, cover.data) == ("image/png", picture(100, "PNG"))
 
@@ -269,6 +269,7 @@ def test_a_cover_that_is_no_picture_is_none(tmp_path: Path, flac: Path) -> None:
     put(tmp_path / "a" / "1.flac", flac)
     (tmp_path / "a" / "cover.jpg").write_bytes(b"not a picture")
     assert FolderServer(tmp_path).cover(album_id("a")) is None
+    assert FolderServer(tmp_path).cover(track_id("a/1.flac")) is None
     assert FolderServer(tmp_path).cover("unknown") is None
 
 

@@ -147,6 +147,14 @@ def test_compressed_answers_are_read() -> None:
     assert http.get_json("Items") == {"fine": True}
 
 
+def test_an_untrusted_certificate_is_told_and_not_tried_again() -> None:
+    answer, requests = answers(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"))
+    http, _ = transport(answer, "https://nas")
+    with pytest.raises(ServerRefused, match="set VERIFY_TLS=false if it is your own"):
+        http.get("Items")
+    assert len(requests) == 1
+
+
 # --- redirects ---
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +34,7 @@ from audiomuse.servers.tags import Tags, read_picture, read_tags
 _log = logging.getLogger(__name__)
 
 _DISC_FOLDER = re.compile(r"(cd|dis[ck])[ _-]*\d{1,2}", re.IGNORECASE)
+_WALK_AGAIN_AFTER_S = 5.0  # or a page that shows many lost songs would walk the disk for each
 _COVER_FILES = ("cover", "folder", "front", "album")
 _PICTURE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 
@@ -74,6 +77,7 @@ class FolderServer:
         self._chosen = tuple(libraries)
         self._folders: dict[str, _Folder] = {}
         self._paths: dict[str, str] = {}
+        self._scanned_at = -math.inf
         self._playlists = FolderPlaylists(
             playlists_dir or music_dir / "AudioMuse",
             music_dir,
@@ -124,11 +128,9 @@ class FolderServer:
             raise TrackMissing(f"{_shown(path.name)} cannot be read: {e.strerror}") from e
 
     def cover(self, item_id: str, *, size: int = 300) -> Cover | None:
-        if item_id in self._folders:
-            files = self._folders[item_id].files
-            path = files[0].path if files else None
-        else:
-            path = self._path_of(item_id)
+        path = self._path_of(item_id)  # walks, if need be
+        if path is None and item_id in self._folders:
+            path = self._folders[item_id].files[0].path
         if path is None:
             return None
         file = self._root / path
@@ -188,6 +190,7 @@ class FolderServer:
         for folder in folders.values():
             folder.files.sort(key=lambda file: file.path)
         self._folders, self._paths = folders, paths
+        self._scanned_at = time.monotonic()
 
     def _walk(self) -> Iterator[_File]:
         """Yield every audio file; what cannot be read is logged and left out, links are followed once."""
@@ -267,8 +270,8 @@ class FolderServer:
         return read_tags(self._root / path)
 
     def _path_of(self, wanted_id: str) -> str | None:
-        """Return the relative path of a track; walks (again) if the id is new to us."""
-        if wanted_id not in self._paths:
+        """Return the relative path of a track; walks again for a new id, but not all the time."""
+        if wanted_id not in self._paths and time.monotonic() - self._scanned_at > _WALK_AGAIN_AFTER_S:
             self._scan()
         return self._paths.get(wanted_id)
 

@@ -252,6 +252,7 @@ class Transport:
             except httpx.TransportError as e:
                 failure: Exception = self._unreachable(e)
                 again = repeat or isinstance(e, (httpx.ConnectError, httpx.ConnectTimeout))
+                again = again and isinstance(failure, ServerUnreachable)
             else:
                 if response.is_success or response.status_code in accept:
                     return response
@@ -307,7 +308,12 @@ class Transport:
 
     # --- failures with a name ---
 
-    def _unreachable(self, error: httpx.TransportError) -> ServerUnreachable:
+    def _unreachable(self, error: httpx.TransportError) -> Exception:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return ServerRefused(
+                f"{self.address} shows a TLS certificate that this machine does not trust; set "
+                "VERIFY_TLS=false if it is your own"
+            )
         return ServerUnreachable(
             f"{self.address} cannot be reached ({_reason(error)}); check {self._variable} and whether the "
             "server is running"
