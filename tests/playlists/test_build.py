@@ -14,7 +14,7 @@ from audiomuse.errors import LibraryEmpty, ParameterError, SignalError
 from audiomuse.features import artist_codes
 from audiomuse.features.duplicates import duplicate_families
 from audiomuse.features.recordings import song_families
-from audiomuse.model import PlaylistEntry
+from audiomuse.model import Playlist, PlaylistEntry
 from audiomuse.playlists import PlaylistOptions, PlaylistSet, build_playlists
 
 
@@ -315,6 +315,30 @@ def test_a_pinned_song_that_was_not_heard_yet_closes_the_list(yesterday):
     silent = PlaylistEntry("silence", pinned=True)
     found = rebuild(run, [replace(previous[0], entries=(silent, *previous[0].entries)), *previous[1:]])
     assert by_id(found, previous[0].id).entries[-1] == silent
+
+
+def test_a_list_of_nothing_but_unheard_pins_waits_for_them(yesterday):
+    run, previous = yesterday
+    waiting = Playlist("waiting", "Soon", (PlaylistEntry("silence", pinned=True), PlaylistEntry("gone")))
+    found = rebuild(run, [*previous, waiting])
+    assert by_id(found, "waiting").track_ids == ("silence",)
+
+
+def test_one_pinned_song_may_be_in_two_lists(yesterday):
+    run, previous = yesterday
+    track = previous[0].track_ids[0]
+    pin = PlaylistEntry(track, pinned=True)
+    both = [replace(playlist, entries=(pin, *playlist.entries)) for playlist in previous[1:3]]
+    found = rebuild(run, [previous[0], *both, *previous[3:]])
+    assert all(track in by_id(found, playlist.id).track_ids for playlist in both)
+    assert track not in by_id(found, previous[0].id).track_ids
+
+
+def test_keeping_nothing_still_keeps_identities(yesterday):
+    run, previous = yesterday
+    found = rebuild(run, previous, keep_share=0.0)
+    ids = {playlist.id for playlist in found.playlists}
+    assert np.mean([playlist.id in ids for playlist in previous]) > 0.9
 
 
 def test_a_name_given_by_a_person_stays_even_if_the_style_of_names_changes(yesterday):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -110,10 +110,10 @@ def build_playlists(
     unlocked = [playlist for playlist in previous if not playlist.locked]
     drafts, adapted = _draft_all(library, clustering, options, sizes, seed, locked, unlocked)
     drafts = _recognise(library, drafts, unlocked)
-    drafts = _most_coherent(
-        library, drafts, options.max_playlists - len(locked) if options.max_playlists else None
-    )
+    if options.max_playlists:
+        drafts = _most_coherent(library, drafts, options.max_playlists - len(locked))
     made = _finish(library, drafts, options, previous)
+    made += _only_unheard(library, unlocked, {playlist.id for playlist in made})
     return _as_set(library, made, locked, previous, (*sizes.sentences, *adapted))
 
 
@@ -252,14 +252,12 @@ def _recognise(library: Library, drafts: Sequence[Draft], unlocked: Sequence[Pla
     return result
 
 
-def _most_coherent(library: Library, drafts: list[Draft], limit: int | None) -> list[Draft]:
+def _most_coherent(library: Library, drafts: list[Draft], limit: int) -> list[Draft]:
     """Keep yesterday's lists and, up to `limit` in all, the new ones whose songs are nearest together."""
-    if limit is None or len(drafts) <= limit:
-        return drafts
     spread = [float(library.Z[draft.rows].var(axis=0).sum()) for draft in drafts]
     ranked = sorted(range(len(drafts)), key=lambda i: (drafts[i].previous is None, spread[i], i))
     n_heirs = sum(draft.previous is not None for draft in drafts)
-    keep = set(ranked[: max(limit, n_heirs, 1)])
+    keep = set(ranked[: max(limit, n_heirs)])
     return [draft for i, draft in enumerate(drafts) if i in keep]
 
 
@@ -269,7 +267,7 @@ def _finish(
     """Order, name, explain and identify the drafts; yesterday's first, then the longest."""
     place = {playlist.id: i for i, playlist in enumerate(previous)}
     drafts = sorted(
-        drafts,
+        (_with_pins(library, draft) for draft in drafts),
         key=lambda d: (
             (place[d.previous.id], 0, 0) if d.previous else (len(place), -len(d.rows), int(d.rows[0]))
         ),
@@ -289,38 +287,49 @@ def _finish(
     used = {playlist.id for playlist in previous}
     playlists = []
     for draft, profile, name in zip(drafts, profiles, names, strict=True):
-        old = draft.previous
-        pinned = frozenset(e.track_id for e in old.entries if e.pinned) if old else frozenset()
-        heard_pins = [library.row_of[track] for track in pinned if track in library.row_of]
-        rows = order_for_flow(matrix, library.Z, np.union1d(draft.rows, heard_pins), library.artists)
         tags = typical_tags(profile, everything, options.top_n_moods)
-        track_ids = tuple(matrix.ids[row] for row in rows)
-        identity = old.id if old else _new_id(track_ids, used)
-        used.add(identity)
-        sentences = reasons(
-            matrix, library.Z, rows, tags=[tag for tag, _ in tags], thresholds=thresholds,
-            kept=frozenset(old.track_ids) if old else frozenset(), pinned=pinned,
-        )  # fmt: skip
-        entries = [
-            PlaylistEntry(track, reason, track in pinned)
-            for track, reason in zip(track_ids, sentences, strict=True)
-        ]
+        entries = _entries(library, draft, [tag for tag, _ in tags], thresholds)
+        old = draft.previous or Playlist(_new_id([e.track_id for e in entries], used), name, ())
+        used.add(old.id)
         playlists.append(
-            Playlist(
-                id=identity,
+            replace(
+                old,
                 name=name,
                 entries=(*entries, *_unheard_pins(old, library)),
                 tags=tags,
                 tempo_bpm=profile.tempo_bpm,
                 energy=profile.energy,
-                banned=old.banned if old else frozenset(),
-                centroid=library.Z[rows].mean(axis=0),
-                named_by_user=old.named_by_user if old else False,
-                created_at=old.created_at if old else None,
-                updated_at=old.updated_at if old else None,
+                centroid=library.Z[draft.rows].mean(axis=0),
             )
         )
     return playlists
+
+
+def _with_pins(library: Library, draft: Draft) -> Draft:
+    """Add pinned songs that the run itself did not bring into the list."""
+    if draft.previous is None:
+        return draft
+    pinned = [library.row_of[t] for t in _pinned(draft.previous) if t in library.row_of]
+    return replace(draft, rows=np.union1d(draft.rows, np.asarray(pinned, dtype=np.intp)))
+
+
+def _entries(library: Library, draft: Draft, tags: Sequence[str], thresholds: Float32) -> list[PlaylistEntry]:
+    """Put the songs of a list in order and say why each is in."""
+    matrix, old = library.matrix, draft.previous
+    pinned = _pinned(old) if old else frozenset()
+    rows = order_for_flow(matrix, library.Z, draft.rows, library.artists)
+    sentences = reasons(
+        matrix, library.Z, rows, tags=tags, thresholds=thresholds,
+        kept=frozenset(old.track_ids) if old else frozenset(), pinned=pinned,
+    )  # fmt: skip
+    return [
+        PlaylistEntry(matrix.ids[row], sentence, matrix.ids[row] in pinned)
+        for row, sentence in zip(rows, sentences, strict=True)
+    ]
+
+
+def _pinned(playlist: Playlist) -> frozenset[str]:
+    return frozenset(entry.track_id for entry in playlist.entries if entry.pinned)
 
 
 def _kept_name(old: Playlist | None, options: PlaylistOptions) -> str | None:
@@ -331,11 +340,15 @@ def _kept_name(old: Playlist | None, options: PlaylistOptions) -> str | None:
     return old.name if old.named_by_user or same_style else None
 
 
-def _unheard_pins(old: Playlist | None, library: Library) -> list[PlaylistEntry]:
+def _unheard_pins(playlist: Playlist, library: Library) -> list[PlaylistEntry]:
     """Pinned songs that are not in the matrix (silence, or not analysed yet): they close the list."""
-    if old is None:
-        return []
-    return [e for e in old.entries if e.pinned and e.track_id not in library.row_of]
+    return [e for e in playlist.entries if e.pinned and e.track_id not in library.row_of]
+
+
+def _only_unheard(library: Library, unlocked: Sequence[Playlist], made: Set[str]) -> list[Playlist]:
+    """Lists that hold nothing any more but pinned songs that are not in the matrix: they wait for them."""
+    pins = [(playlist, _unheard_pins(playlist, library)) for playlist in unlocked if playlist.id not in made]
+    return [replace(playlist, entries=tuple(entries)) for playlist, entries in pins if entries]
 
 
 def _new_id(track_ids: Sequence[str], used: set[str]) -> str:

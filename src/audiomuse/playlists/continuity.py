@@ -49,6 +49,7 @@ def find_heirs(
         first; pins always.
     """
     heirs: list[Heir] = []
+    room = max(1, round(keep_share * sizes.max_songs))  # one song at least, around which the list forms
     claimed: set[int] = set()
     pins = [_rows(library, [e.track_id for e in playlist.entries if e.pinned]) for playlist in previous]
     all_pins = {row for pinned in pins for row in pinned}
@@ -69,7 +70,7 @@ def find_heirs(
         if home is None:
             continue
         others = [int(row) for row in survivors if row not in elsewhere and row not in pinned]
-        kept = _keep(library, heart, pinned, others, round(keep_share * sizes.max_songs), sizes)
+        kept = _keep(library, heart, pinned, others, room, sizes)
         claimed.update(int(row) for row in kept)
         banned = np.asarray(_rows(library, sorted(playlist.banned)), dtype=np.intp)
         heirs.append(Heir(playlist, home, heart, kept, survivors, banned, cherished))
