@@ -177,9 +177,9 @@ class JellyfinSession:
         """Close the connections. The token of a login stays valid for the next session of this process."""
         self._transport.close()
 
-    def _refuse_answer(self, path: str) -> NoReturn:
+    def _refuse_answer(self, question: str) -> NoReturn:
         raise ServerRefused(
-            f"{self._transport.address} answered {path} with something that Jellyfin does not say; check "
+            f"{self._transport.address} answered {question} with something that Jellyfin does not say; check "
             "JELLYFIN_URL and the proxy before it"
         )
 
@@ -219,7 +219,7 @@ class JellyfinSession:
                 f"JELLYFIN_TOKEN belongs to the user {me.get('Name')!r}, not to {wanted!r}; leave "
                 "JELLYFIN_USER_ID empty, or use an API key"
             )
-        return Account(_plain_id(str(me.get("Id", ""))), str(me.get("Name", "")), by_key=False)
+        return self._account_of(me, by_key=False)
 
     def _user_of_key(self) -> Account:
         """Choose the user for an API key: the one that is named, or the only one there is."""
@@ -233,7 +233,7 @@ class JellyfinSession:
             )
             names = ", ".join(str(user.get("Name")) for user in enabled[:10])
             raise ServerRefused(f"{problem}; set JELLYFIN_USER_ID to one of: {names}")
-        return Account(_plain_id(str(chosen[0].get("Id", ""))), str(chosen[0].get("Name", "")), by_key=True)
+        return self._account_of(chosen[0], by_key=True)
 
     def _log_in(self, *, replacing: str | None = None) -> Account:
         """Exchange the password for a token, unless this process did so already.
@@ -266,11 +266,16 @@ class JellyfinSession:
                 f"{e.status}: {advice}; check JELLYFIN_USERNAME and JELLYFIN_PASSWORD", e.status
             ) from e
         answer = self._transport.json_of(response)
-        try:
-            token, user_id, name = answer["AccessToken"], answer["User"]["Id"], answer["User"]["Name"]
-        except (KeyError, TypeError) as e:
-            raise ServerRefused(f"{self._transport.address} answered the login with something unknown") from e
-        return _UserToken(str(token), Account(_plain_id(user_id), str(name), by_key=False))
+        if not isinstance(answer, dict) or not answer.get("AccessToken"):
+            self._refuse_answer("Users/AuthenticateByName")
+        return _UserToken(
+            str(answer["AccessToken"]), self._account_of(answer.get("User") or {}, by_key=False)
+        )
+
+    def _account_of(self, user: Mapping[str, Any], *, by_key: bool) -> Account:
+        if not user.get("Id"):
+            self._refuse_answer("who we are")
+        return Account(_plain_id(str(user["Id"])), str(user.get("Name", "")), by_key)
 
     def _logged_in(self, ask: Callable[[], _Answer]) -> _Answer:
         """Ask; if a login has run out, log in and ask once more (a 401 was not acted upon)."""
