@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audiomuse.audio.key import estimate_key, key_of_profile, pitch_class_profile
 from audiomuse.errors import SignalError
@@ -106,6 +108,15 @@ def test_a_bare_fifth_is_neither_major_nor_minor():
     profile = np.zeros(12, np.float32)
     profile[[0, 7]] = 1.0
     assert key_of_profile(profile) is None
+
+
+@given(st.integers(0, 3 * SR), st.integers(0, 2**32 - 1), st.floats(-6, 3))
+@settings(max_examples=25, deadline=None)
+def test_any_sound_of_any_length_has_a_sane_key_or_none(n_samples, seed, log_gain):
+    rng = np.random.default_rng(seed)
+    tones = sum(np.sin(rng.uniform(0, 1) * np.arange(n_samples)) for _ in range(rng.integers(1, 9)))
+    found = estimate_key((tones * 10**log_gain).astype(np.float32))
+    assert found is None or (found.tonic in PITCH_CLASSES and 0.5 <= found.strength <= 1)
 
 
 def test_the_same_signal_gives_the_same_bits():

@@ -165,6 +165,15 @@ def test_the_octave_may_be_another_but_the_pulse_is_right(bpm):
     assert min(abs(found / ratio - 1) for ratio in (0.5, 1, 2)) < 0.01
 
 
+@given(st.integers(0, 3 * SR), st.integers(0, 2**32 - 1), st.floats(-6, 3))
+@settings(max_examples=25, deadline=None)
+def test_any_sound_of_any_length_has_a_sane_tempo_or_none(n_samples, seed, log_gain):
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=n_samples) * (rng.random(n_samples) < rng.uniform(1e-4, 1))
+    found = heard((noise * 10**log_gain).astype(np.float32))
+    assert found is None or (20 < found.bpm < 300 and 0 <= found.confidence <= 1)
+
+
 def test_the_same_signal_gives_the_same_bits(network):
     y = drums(ROCK, 97)
     assert heard(y, network) == heard(y, network)
