@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_lists import blobs, made_clustering, made_matrix, planted_run
 
+from audiomuse.clustering import search
 from audiomuse.errors import LibraryEmpty, ParameterError, SignalError
 from audiomuse.features import artist_codes
 from audiomuse.features.duplicates import duplicate_families
+from audiomuse.features.planted import planted_library
 from audiomuse.features.recordings import song_families
 from audiomuse.model import Playlist, PlaylistEntry
 from audiomuse.playlists import PlaylistOptions, PlaylistSet, build_playlists
@@ -109,12 +111,32 @@ def test_a_large_library_is_taken_at_its_word(lists):
 # --- sizes ---
 
 
+@pytest.mark.parametrize("n", [20, 1000, 3000])
+def test_with_the_defaults_seven_tenths_of_a_library_are_in_a_list(n):
+    library = planted_library(n, seed=4)
+    found = search(library.matrix, runs=100)
+    Z = found.space.transform(library.matrix)
+    made = build_playlists(library.matrix, Z, found.clustering, seed=0)
+    assert made.coverage >= 0.7
+    assert all(len(playlist.entries) >= 3 for playlist in made.playlists)
+
+
 @pytest.mark.parametrize(("n", "k"), [(20, 5), (120, 5), (1000, 20), (3000, 35)])
-def test_libraries_of_every_size_are_covered_by_seven_tenths(n, k):
-    found = build(planted_run(n, k))
-    assert found.coverage >= 0.7
-    assert all(len(playlist.entries) >= 3 for playlist in found.playlists)
+def test_where_artists_are_few_lists_are_shorter_but_the_cap_holds(n, k):
+    run = planted_run(n, k)
+    found = build(run)
+    artists = artist_codes(run.matrix.artists)
+    assert max(np.bincount(artists[rows_of(run, playlist)]).max() for playlist in found.playlists) <= 3
+    assert found.coverage >= 0.5
     assert found.adapted
+
+
+def test_one_artist_alone_gets_lists_as_long_as_the_cap_and_is_told_the_way_out():
+    run = planted_run(60, 4)
+    alone = replace(run.matrix, artists=("Solo",) * 60)
+    found = build_playlists(alone, run.Z, run.clustering, seed=0)
+    assert {len(playlist.entries) for playlist in found.playlists} <= {1, 2, 3}
+    assert any("MAX_SONGS_PER_ARTIST" in sentence for sentence in found.adapted)
 
 
 def test_twenty_songs_get_lists_and_are_told_what_was_adapted():

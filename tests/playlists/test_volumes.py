@@ -108,7 +108,7 @@ def test_lists_are_planned_nine_tenths_full(n, max_songs, expected):
 def test_few_artists_mean_more_and_shorter_lists_but_not_shorter_than_usual():
     artists = np.repeat(np.arange(6), 10)  # 60 songs by six artists: one list holds 18 of them
     assert places(artists, 1, 3) == 18
-    assert plan_parts(artists, max_songs=40, per_artist=3, usual=12) == 3
+    assert plan_parts(artists, max_songs=40, per_artist=3, usual=12) == 4
     assert plan_parts(artists, max_songs=40, per_artist=3, usual=20) == 1
 
 

@@ -1,7 +1,8 @@
 """What a person may choose about playlists, and how it bends to a small library.
 
-The defaults suit thousands of songs by hundreds of artists. A library of 20 or 120 songs gets smaller
-lists and a looser artist cap instead of nothing, and every such change is told in one sentence.
+The defaults suit thousands of songs by hundreds of artists. A library of 20 or 120 songs gets smaller and
+shorter lists instead of nothing, and every such change is told in one sentence. The caps (songs in a list,
+songs of one artist) are promises: they are never bent.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ _SONGS_PER_SMALLEST_LIST = 12
 """A list may be as short as one twelfth of a small library ..."""
 _SHORTEST_LIST = 3
 """... but fewer songs than this are no list."""
+_SHORT_ENOUGH, _VERY_FEW_SONGS = 5, 1500
+"""In libraries of fewer songs lists become as short as this rather than leave songs out."""
 _SHORT_LIST, _USUAL_LIST = 12, 20
 """Length below which a cluster is not divided further, in libraries of up to 5,000 and from 8,000 songs."""
 _FEW_SONGS = 8000
-_ENOUGH_ROOM = 0.85
-"""In libraries of fewer songs the artist cap loosens until this share of the clustered ones has a place."""
+_ENOUGH_ROOM = 0.92
+"""In libraries of fewer songs lists become shorter until this share of the clustered ones has a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class PlaylistOptions:
     top_n_moods: int = 5
     """Tags kept with each list as its fingerprint."""
     adapt: bool = True
-    """Whether sizes bend to a small library; False takes `min_songs` and the artist cap at their word."""
+    """Whether lengths bend to a small library; False takes `min_songs` at its word."""
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -122,9 +125,9 @@ def adapt_sizes(
     Returns
     -------
     AdaptedSizes
-        The minimum shrinks to a twelfth of the library, never below three songs. The artist cap grows
-        until 85 % of the clustered songs have a place: small libraries have few artists of a kind, and
-        with three songs of each most of the library would be in no list. From 8,000 songs on nothing
+        The minimum shrinks to a twelfth of the library, not below three songs unless the artist cap leaves
+        no more. Lists become shorter until 92 % of the clustered songs have a place: small libraries have
+        few artists of a kind, and more lists have room for more songs of each. From 8,000 songs on nothing
         is adapted.
     """
     max_songs = options.max_songs_per_cluster or n_songs
@@ -140,17 +143,26 @@ def adapt_sizes(
             f"The library has {n_songs} songs, so lists may be as short as {min_songs} "
             f"(you asked for at least {options.min_songs})."
         )
+    longest = max((places(artists, 1, cap) for artists in clusters), default=min_songs)
+    if longest < min_songs:
+        min_songs = max(1, longest)
+        sentences.append(
+            f"With at most {cap} songs of one artist no list of this library can have more than {min_songs}; "
+            "raise MAX_SONGS_PER_ARTIST (0: no limit) for longer ones."
+        )
     usual = max(min_songs, min(usual, max_songs * 3 // 5))
     clustered = sum(len(artists) for artists in clusters)
-    loosened = cap
-    while loosened < max_songs and _room(clusters, max_songs, loosened, usual) < _ENOUGH_ROOM * clustered:
-        loosened += 1
-    if loosened > cap:
+    floor = min(min_songs, _SHORT_ENOUGH) if n_songs < _VERY_FEW_SONGS else min_songs
+    shorter = usual
+    while shorter > floor and _room(clusters, max_songs, cap, shorter) < _ENOUGH_ROOM * clustered:
+        shorter -= 1
+    if shorter < usual:
+        min_songs = min(min_songs, shorter)
         sentences.append(
-            f"There are few artists of a kind in the library, so a list may hold {loosened} songs of one "
-            f"artist (you asked for at most {cap})."
+            f"There are few artists of a kind in the library, so lists are shorter (from {min_songs} songs): "
+            f"each holds at most {cap} of one artist."
         )
-    return AdaptedSizes(max_songs, loosened, min_songs, usual, n_songs < MERGE_BELOW, tuple(sentences))
+    return AdaptedSizes(max_songs, cap, min_songs, shorter, n_songs < MERGE_BELOW, tuple(sentences))
 
 
 def _room(clusters: Sequence[NDArray[np.intp]], max_songs: int, per_artist: int, usual: int) -> int:
