@@ -76,13 +76,13 @@ assert config["User"] == "10001:10001", config["User"]
 assert list(config["Volumes"]) == ["/workspace"], config["Volumes"]
 assert list(config["ExposedPorts"]) == ["8000/tcp"], config["ExposedPorts"]
 assert config["Healthcheck"]["Test"] == ["CMD", "healthcheck.py"], config["Healthcheck"]
-assert config["Entrypoint"] == ["tini", "--", "entrypoint.sh"], config["Entrypoint"]
+assert config["Entrypoint"] == ["tini", "-e", "143", "--", "entrypoint.sh"], config["Entrypoint"]
 print(*config["Env"], sep="\n")'
 }
 
 # What an engine does with `docker run --read-only --tmpfs /tmp --user 10001 -v ...:/workspace -v ...:/music:ro`.
 as_container() { # EXTRA-VARIABLES COMMAND..., or "healthcheck" for what the engine would run beside it
-  local extra environment entry=(tini -- entrypoint.sh)
+  local extra environment entry=(tini -e 143 -- entrypoint.sh)
   read -r -a extra <<< "$1"
   shift
   if [ "${1:-}" = healthcheck ]; then
