@@ -134,6 +134,7 @@ class MemoryBackend:
     features_version: str = PLANTED_FEATURES_VERSION
 
     def __post_init__(self) -> None:
+        self._given = {name: getattr(self.settings, name) for name in self.settings.model_fields_set}
         self.music = open_music_store(self.settings)
         self.job_store = open_job_store(self.settings)
         if self.n_tracks:
@@ -195,7 +196,7 @@ class MemoryBackend:
 
     def change_settings(self, values: Mapping[str, Any]) -> None:
         saved = {n: v for n, v in (self.music.settings.all() | dict(values)).items() if v is not None}
-        self.settings = load_settings(saved=saved, data_dir=self.settings.data_dir)
+        self.settings = load_settings(saved=saved, **self._given)
         self.music.settings.save(values)
 
     def start_demo(self) -> None:

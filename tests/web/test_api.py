@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
-from memory_backend import MemoryBackend
+from tests.web.browsers import browser
+from tests.web.memory_backend import MemoryBackend
 
 from audiomuse.model import MSD_TAGS, JobState
-from conftest import browser
 
 TRACK = {"item_id", "title", "author", "album"}
 NEAR = {*TRACK, "distance"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
-from memory_backend import MemoryBackend, some_playlists
+from tests.web.browsers import browser, csrf
+from tests.web.memory_backend import MemoryBackend, some_playlists
 
 from audiomuse.model import JobState
-from conftest import browser, csrf
 
 A, B = "a" * 16, "b" * 16
 

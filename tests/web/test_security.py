@@ -6,14 +6,14 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
-from memory_backend import MemoryBackend
+from tests.web.browsers import PASSWORD, browser, csrf, log_in, token_in
+from tests.web.memory_backend import MemoryBackend
 
 from audiomuse.errors import ParameterError
 from audiomuse.web.addresses import check_address
 from audiomuse.web.app import create_app
 from audiomuse.web.keys import session_key
 from audiomuse.web.state import EXTENSION
-from conftest import PASSWORD, browser, csrf, log_in, token_in
 
 # --- logins ---
 

@@ -31,27 +31,22 @@ def _lines(music: MusicStore, engine: JobEngine, features_version: str) -> Itera
 
 
 def _job_lines(engine: JobEngine) -> Iterator[str]:
-    names = ("total", "done", "failed")
-    rows: dict[str, list[str]] = {name: [] for name in names}
-    states: list[str] = []
-    for kind in ("analysis", "clustering"):
-        job = engine.store.jobs.last(kind)
-        if job is None:
-            continue
-        for name in names:
-            rows[name].append(f'audiomuse_job_items{{kind="{kind}",state="{name}"}} {getattr(job, name)}')
-        states += [
-            f'audiomuse_job_state{{kind="{kind}",state="{state.value}"}} {int(job.state is state)}'
-            for state in JobState
-        ]
-    if states:
-        yield "# HELP audiomuse_job_items Items of the newest job of each kind."
-        yield "# TYPE audiomuse_job_items gauge"
-        for name in names:
-            yield from rows[name]
-        yield "# HELP audiomuse_job_state 1 for the state of the newest job of each kind."
-        yield "# TYPE audiomuse_job_state gauge"
-        yield from states
+    newest = {kind: engine.store.jobs.last(kind) for kind in ("analysis", "clustering")}
+    jobs = {kind: job for kind, job in newest.items() if job is not None}
+    if not jobs:
+        return
+    yield "# HELP audiomuse_job_items Items of the newest job of each kind."
+    yield "# TYPE audiomuse_job_items gauge"
+    for kind, job in jobs.items():
+        # What a cancelled job left undone waits for nobody: an autoscaler must not start workers for it.
+        pending = 0 if job.state.is_final else job.total - job.done - job.failed
+        for state, count in (("pending", pending), ("done", job.done), ("failed", job.failed)):
+            yield f'audiomuse_job_items{{kind="{kind}",state="{state}"}} {count}'
+    yield "# HELP audiomuse_job_state 1 for the state of the newest job of each kind."
+    yield "# TYPE audiomuse_job_state gauge"
+    for kind, job in jobs.items():
+        for one in JobState:
+            yield f'audiomuse_job_state{{kind="{kind}",state="{one.value}"}} {int(job.state is one)}'
 
 
 def _gauge(name: str, text: str, value: float) -> Iterator[str]:

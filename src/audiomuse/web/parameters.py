@@ -148,7 +148,7 @@ def parameter(
     return Parameter(
         name=name,
         label=_(label_of(name)),
-        help=_(field.description or ""),
+        help=_(field.description) if field.description else "",
         kind=kind,
         value="" if kind == "secret" else _text(value),
         default="" if kind == "secret" or isinstance(field.default, Path) else _text(field.default),
