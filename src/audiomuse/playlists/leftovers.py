@@ -1,7 +1,8 @@
 """A second chance for songs that found no room among their own kind.
 
-Where one artist fills a cluster, its songs beyond the cap are in no list. Some of them fit a list of a
-neighbouring cluster as well as that list's own songs do; those are taken in while there is room.
+Where one artist fills a cluster, its songs beyond the cap are in no list. Some of them lie inside a list
+of a neighbouring cluster, no farther from its centre than its own songs; those are taken in while there is
+room.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from audiomuse.playlists.options import AdaptedSizes
 
 Rows = NDArray[np.intp]
 
-_FITS = 0.9
-"""A song fits a list when nine tenths of the list's own songs bound its distance from the centre."""
 _LISTS_TRIED = 4
 _BLOCK = 4096
 
@@ -65,7 +64,7 @@ class _OpenList:
     def __init__(self, library: Library, draft: Draft, sizes: AdaptedSizes) -> None:
         X = library.Z[draft.rows]
         self.center: Float32 = X.mean(axis=0)
-        self.radius = float(np.quantile(np.sqrt(((X - self.center) ** 2).sum(axis=1)), _FITS))
+        self.radius = float(np.sqrt(((X - self.center) ** 2).sum(axis=1).max()))
         self.guests: list[int] = []
         self._library = library
         self._room = sizes.max_songs - len(draft.rows)
