@@ -33,7 +33,7 @@ from audiomuse.services.owners import is_dead, new_owner
 from audiomuse.settings import Settings
 from audiomuse.storage import JobStore, open_job_store
 
-QUICK = Timing(lease_s=5.0, check_s=0.02, retry_s=0.01, retries=3, retries_planning=1, storage_patience_s=0.3)
+QUICK = Timing(lease_s=5.0, check_s=0.02, retry_s=0.03, retries=3, retries_planning=1, storage_patience_s=0.3)
 
 
 class Squares(JobHandler):

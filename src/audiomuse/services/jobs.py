@@ -167,8 +167,8 @@ class JobEngine:
     def sweep(self) -> int:
         """Take back what dead workers held, and bring jobs to their end; return how many items came back."""
         swept = self.store.items.sweep(is_dead)
-        for job in self.store.jobs.active():
-            self.store.jobs.settle(job.id)
+        for job_id in self.store.jobs.active_ids():
+            self.store.jobs.settle(job_id)
         return swept
 
     def status(self, job_id: str) -> JobStatus:
@@ -179,10 +179,10 @@ class JobEngine:
         NotFound
             If there is no such job.
         """
-        job = self.store.jobs.get(job_id)
+        job, stages = self.store.jobs.get_with_stages(job_id)
         if not job.state.is_final and self._looks_abandoned(job):
             self.sweep()
-            job = self.store.jobs.get(job_id)
+            job, stages = self.store.jobs.get_with_stages(job_id)
         active = not job.state.is_final
         per_second = _per_second(self.store.items.pace(job_id, window_s=_PACE_WINDOW_S)) if active else None
         remaining = job.total - job.done - job.failed
@@ -192,7 +192,7 @@ class JobEngine:
             items_per_minute=None if per_second is None else 60 * per_second,
             eta_s=None if per_second is None or stopping else remaining / per_second,
             current=tuple(self.store.items.leased(job_id)) if active else (),
-            stages=tuple(self.store.items.counts(job_id)),
+            stages=tuple(stages),
             stopping=stopping,
         )
 

@@ -200,15 +200,12 @@ class Pump:
             self._give_back(item)  # a connection cut by our own stopping is not the server's fault
             return
         allowed = self._timing.retries_planning if item.stage == 0 else self._timing.retries
-        tried = self._patiently(lambda: self._store.items.retries(item))
-        if tried < allowed:
-            delay = self._timing.retry_s * 2**tried
+        trouble = self._patiently(lambda: self._store.items.trouble(item))
+        if trouble.retries < allowed:
+            delay = self._timing.retry_s * 2**trouble.retries
             log.warning("will try again", error=str(error), seconds=delay)
             self._patiently(lambda: self._store.items.retry_later(item, self._owner, delay_s=delay))
-            return
-        window_s = self._timing.retry_s * 2**allowed
-        pace = self._store.items.pace(self._job_id, window_s=window_s, only_done=True)
-        if pace.weight:
+        elif trouble.others_succeed:
             self._fail_item(item, "unreachable", str(error), began)
         else:
             self._fail_job(str(error))

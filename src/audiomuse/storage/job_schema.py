@@ -11,6 +11,8 @@ metadata = sa.MetaData()
 ACTIVE = ("PENDING", "STARTED", "PROGRESS")
 _IS_ACTIVE = sa.text("state IN ('PENDING', 'STARTED', 'PROGRESS')")
 
+_IS_LEASED = sa.text("state = 'leased'")
+
 jobs = sa.Table(
     "job",
     metadata,
@@ -59,11 +61,15 @@ items = sa.Table(
     sa.Column("not_before", sa.Double, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("retries", sa.Integer, nullable=False),
+    sa.Column("troubled_since", sa.Double),
     sa.Column("result", Json),
     sa.Column("error_kind", sa.Text),
     sa.Column("error", PlainText),
     sa.Column("finished_at", sa.Double),
     sa.Column("work_s", sa.Double),
+    sa.Index(
+        "ix_job_item_leased", "owner", "lease_until", sqlite_where=_IS_LEASED, postgresql_where=_IS_LEASED
+    ),
     sa.Index("ix_job_item_next", "job_id", "state", "stage", "position"),
     sa.Index("ix_job_item_counts", "job_id", "stage", "state", "weight"),
     sa.Index("ix_job_item_finished", "job_id", "finished_at", "weight"),

@@ -8,10 +8,11 @@ from typing import Self
 from audiomuse.errors import StorageError
 from audiomuse.model import JobState
 from audiomuse.storage.engine import Database
-from audiomuse.storage.job_store.items import MAX_ATTEMPTS, ItemPlan, ItemRows, Pace, StageCount
+from audiomuse.storage.job_store.items import MAX_ATTEMPTS, ItemPlan, ItemRows, Pace
 from audiomuse.storage.job_store.jobs import JobRows
 from audiomuse.storage.job_store.log import LogLine, LogRows, ScheduleRows, Worker, WorkerRows
 from audiomuse.storage.job_store.reserve import Reserve
+from audiomuse.storage.job_store.states import StageCount
 from audiomuse.storage.migrate import migrate
 
 __all__ = ["MAX_ATTEMPTS", "ItemPlan", "JobStore", "LogLine", "Pace", "StageCount", "Worker"]

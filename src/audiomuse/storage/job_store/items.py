@@ -13,7 +13,7 @@ from audiomuse.model import ItemState, JobItem, JobState
 from audiomuse.storage.engine import Database
 from audiomuse.storage.job_schema import ACTIVE, jobs
 from audiomuse.storage.job_schema import items as table
-from audiomuse.storage.job_store.states import merge, transition
+from audiomuse.storage.job_store.states import StageCount, count_items, merge, stage_counts, transition
 
 MAX_ATTEMPTS = 5
 """A worker that dies this often on the same item dies of the item."""
@@ -36,17 +36,6 @@ class ItemPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class StageCount:
-    """How many items of one stage are in each state."""
-
-    stage: int
-    pending: int = 0
-    leased: int = 0
-    done: int = 0
-    failed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Pace:
     """What was finished lately."""
 
@@ -56,6 +45,16 @@ class Pace:
     """Their weight."""
     seconds: float
     """Between the first and the last of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An item whose server does not answer."""
+
+    retries: int
+    """How often it was given back for a later try."""
+    others_succeed: bool
+    """Whether another item was done since the first time: then the server lives, and this item is special."""
 
 
 class ItemRows:
@@ -139,6 +138,7 @@ class ItemRows:
     def retry_later(self, item: JobItem, owner: str, *, delay_s: float) -> int:
         """Give an item back for a later try and return how often that happened; 0 if the lease was lost."""
         with self._database.write() as connection:
+            now = self._database.now(connection)
             change = (
                 sa.update(table)
                 .where(*_leased_by(item, owner))
@@ -148,17 +148,27 @@ class ItemRows:
                     lease_until=None,
                     attempts=table.c.attempts - 1,
                     retries=table.c.retries + 1,
-                    not_before=self._database.now(connection) + delay_s,
+                    not_before=now + delay_s,
+                    troubled_since=sa.func.coalesce(table.c.troubled_since, now),
                 )
                 .returning(table.c.retries)
             )
             return int(connection.scalar(change) or 0)
 
-    def retries(self, item: JobItem) -> int:
-        """Return how often an item was given back for a later try."""
-        query = sa.select(table.c.retries).where(table.c.job_id == item.job_id, table.c.key == item.key)
+    def trouble(self, item: JobItem) -> Trouble:
+        """Return how often an item was given back for a later try, and whether others get through."""
+        query = sa.select(table.c.retries, table.c.troubled_since).where(
+            table.c.job_id == item.job_id, table.c.key == item.key
+        )
+        done_since = sa.select(table.c.key).where(
+            table.c.job_id == item.job_id, table.c.state == ItemState.DONE.value, table.c.weight > 0
+        )
         with self._database.read() as connection:
-            return int(connection.scalar(query) or 0)
+            row = connection.execute(query).one()
+            if row.troubled_since is None:
+                return Trouble(row.retries, others_succeed=False)
+            recent = done_since.where(table.c.finished_at >= row.troubled_since).limit(1)
+            return Trouble(row.retries, others_succeed=connection.execute(recent).first() is not None)
 
     def release(self, job_id: str, owner: str, keys: Sequence[str] | None = None) -> int:
         """Give back what `owner` holds (None: everything) as if it had never been claimed."""
@@ -201,7 +211,8 @@ class ItemRows:
 
         An item that killed its worker `MAX_ATTEMPTS` times fails with the kind ``"poison"``.
         """
-        leased = table.c.state == ItemState.LEASED.value
+        # Written out, not bound: only so SQLite can tell that the index of the leased items serves.
+        leased = table.c.state == sa.literal_column(f"'{ItemState.LEASED.value}'")
         with self._database.read() as connection:
             now = self._database.now(connection)
             owners = list(connection.scalars(sa.select(table.c.owner).where(leased).distinct()))
@@ -238,20 +249,11 @@ class ItemRows:
 
     def counts(self, job_id: str) -> list[StageCount]:
         """Return the number of items by state for every stage of a job, in order."""
-        query = (
-            sa.select(table.c.stage, table.c.state, sa.func.count())
-            .where(table.c.job_id == job_id)
-            .group_by(table.c.stage, table.c.state)
-            .order_by(table.c.stage)
-        )
-        found: dict[int, dict[str, int]] = {}
         with self._database.read() as connection:
-            for stage, state, count in connection.execute(query):
-                found.setdefault(stage, {})[state] = count
-        return [StageCount(stage, **states) for stage, states in found.items()]
+            return stage_counts(count_items(connection, job_id))
 
-    def pace(self, job_id: str, *, window_s: float, only_done: bool = False) -> Pace:
-        """Return how much was finished in the last `window_s` seconds, failed items included unless told."""
+    def pace(self, job_id: str, *, window_s: float) -> Pace:
+        """Return how much was finished in the last `window_s` seconds, failed items included."""
         with self._database.read() as connection:
             since = self._database.now(connection) - window_s
             query = sa.select(
@@ -259,8 +261,6 @@ class ItemRows:
                 sa.func.coalesce(sa.func.sum(table.c.weight), 0),
                 sa.func.coalesce(sa.func.max(table.c.finished_at) - sa.func.min(table.c.finished_at), 0.0),
             ).where(table.c.job_id == job_id, table.c.finished_at >= since, table.c.weight > 0)
-            if only_done:
-                query = query.where(table.c.state == ItemState.DONE.value)
             count, weight, seconds = connection.execute(query).one()
         return Pace(int(count), int(weight), float(seconds))
 

@@ -16,7 +16,16 @@ from audiomuse.storage.engine import Database
 from audiomuse.storage.job_schema import ACTIVE, items
 from audiomuse.storage.job_schema import jobs as table
 from audiomuse.storage.job_store.items import ItemPlan, insert_items
-from audiomuse.storage.job_store.states import conflict, counters, merge, transition
+from audiomuse.storage.job_store.states import (
+    ItemCount,
+    StageCount,
+    conflict,
+    count_items,
+    counters,
+    merge,
+    stage_counts,
+    transition,
+)
 
 _KEPT_JOBS = 100
 _KEPT_WITH_ITEMS = 3
@@ -67,11 +76,22 @@ class JobRows:
         NotFound
             If there is no such job.
         """
+        return self.get_with_stages(job_id)[0]
+
+    def get_with_stages(self, job_id: str) -> tuple[Job, list[StageCount]]:
+        """Return a job and how many items of each of its stages are in each state, of the same moment.
+
+        Raises
+        ------
+        NotFound
+            If there is no such job.
+        """
         with self._database.read() as connection:
             row = connection.execute(sa.select(table).where(table.c.id == job_id)).one_or_none()
             if row is None:
                 raise NotFound(f"There is no job {job_id!r}.")
-            return _job(connection, row)
+            counts = count_items(connection, job_id)
+            return _job(row, counts), stage_counts(counts)
 
     def all(self, *, kind: str | None = None, offset: int = 0, limit: int = 20) -> list[Job]:
         """Return jobs, newest first."""
@@ -79,7 +99,7 @@ class JobRows:
         if kind is not None:
             query = query.where(table.c.kind == kind)
         with self._database.read() as connection:
-            return [_job(connection, row) for row in connection.execute(query).all()]
+            return [_job_of(connection, row) for row in connection.execute(query).all()]
 
     def active(self, kind: str | None = None) -> list[Job]:
         """Return the jobs that are not at their end, oldest first."""
@@ -87,7 +107,12 @@ class JobRows:
         if kind is not None:
             query = query.where(table.c.kind == kind)
         with self._database.read() as connection:
-            return [_job(connection, row) for row in connection.execute(query).all()]
+            return [_job_of(connection, row) for row in connection.execute(query).all()]
+
+    def active_ids(self) -> list[str]:
+        """Return the ids of the jobs that are not at their end, without counting their items."""
+        with self._database.read() as connection:
+            return list(connection.scalars(sa.select(table.c.id).where(table.c.state.in_(ACTIVE))))
 
     def last(self, kind: str | None = None) -> Job | None:
         """Return the newest job, active or not; None before the first."""
@@ -145,7 +170,7 @@ class JobRows:
                 connection.execute(
                     sa.update(items)
                     .where(items.c.job_id == job_id, items.c.state == ItemState.PENDING.value)
-                    .values(not_before=0.0, retries=0)
+                    .values(not_before=0.0, retries=0, troubled_since=None)
                 )
         return self.get(job_id)
 
@@ -161,12 +186,12 @@ class JobRows:
             if row is None:
                 raise NotFound(f"There is no job {job_id!r}.")
             state = JobState(row.state)
-            if state.is_final or _count(connection, job_id, ItemState.LEASED):
+            if state.is_final or _any(connection, job_id, ItemState.LEASED):
                 return state
             if row.error is not None:
                 transition(self._database, connection, job_id, JobState.FAILURE, error=row.error)
                 return JobState.FAILURE
-            if not _count(connection, job_id, ItemState.PENDING):
+            if not _any(connection, job_id, ItemState.PENDING):
                 return self._finish(connection, job_id)
             if row.cancel_requested:
                 transition(self._database, connection, job_id, JobState.REVOKED)
@@ -237,7 +262,7 @@ class JobRows:
     def _finish(self, connection: Connection, job_id: str) -> JobState:
         """End a job whose items are all done or failed."""
         broken = _first_failure(connection, job_id, items.c.weight == 0)
-        if broken is None and counters(connection, job_id)[1] == 0:
+        if broken is None and counters(count_items(connection, job_id))[1] == 0:
             broken = _first_failure(connection, job_id, items.c.error_kind.in_(_OUR_FAULT))
         end = JobState.SUCCESS if broken is None else JobState.FAILURE
         transition(self._database, connection, job_id, end, error=broken)
@@ -253,9 +278,9 @@ def _open_stage(job_id: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
     )
 
 
-def _count(connection: Connection, job_id: str, state: ItemState) -> int:
-    chosen = sa.and_(items.c.job_id == job_id, items.c.state == state.value)
-    return int(connection.scalar(sa.select(sa.func.count()).where(chosen)) or 0)
+def _any(connection: Connection, job_id: str, state: ItemState) -> bool:
+    one = sa.select(items.c.key).where(items.c.job_id == job_id, items.c.state == state.value).limit(1)
+    return connection.execute(one).first() is not None
 
 
 def _first_failure(connection: Connection, job_id: str, condition: sa.ColumnElement[bool]) -> str | None:
@@ -269,11 +294,13 @@ def _first_failure(connection: Connection, job_id: str, condition: sa.ColumnElem
     return None if row is None else (row.error or "It failed without a reason.")
 
 
-def _job(connection: Connection, row: Row[Any]) -> Job:
-    if row.total is None:
-        total, done, failed = counters(connection, row.id)
-    else:
-        total, done, failed = row.total, row.done, row.failed
+def _job_of(connection: Connection, row: Row[Any]) -> Job:
+    """Make a `Job` from its row; only those that are not at their end have to be counted."""
+    return _job(row, [] if row.total is not None else count_items(connection, row.id))
+
+
+def _job(row: Row[Any], counts: Sequence[ItemCount]) -> Job:
+    total, done, failed = counters(counts) if row.total is None else (row.total, row.done, row.failed)
     return Job(
         id=row.id,
         kind=row.kind,

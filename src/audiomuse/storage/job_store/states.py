@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,6 +25,26 @@ ALLOWED: Mapping[JobState, frozenset[JobState]] = {
     JobState.REVOKED: frozenset({JobState.PENDING}),
 }
 """From each state, the states that may follow."""
+
+
+class ItemCount(NamedTuple):
+    """Items of one stage in one state."""
+
+    stage: int
+    state: str
+    items: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageCount:
+    """How many items of one stage are in each state."""
+
+    stage: int
+    pending: int = 0
+    leased: int = 0
+    done: int = 0
+    failed: int = 0
 
 
 def transition(
@@ -68,12 +89,32 @@ def transition(
     return True
 
 
-def counters(connection: Connection, job_id: str) -> tuple[int, int, int]:
-    """Return the weight of all, of the done, and of the failed items of a job."""
-    query = sa.select(items.c.state, sa.func.sum(items.c.weight)).where(items.c.job_id == job_id)
-    weights = {state: int(weight) for state, weight in connection.execute(query.group_by(items.c.state))}
-    total = sum(weights.values())
-    return total, weights.get(ItemState.DONE.value, 0), weights.get(ItemState.FAILED.value, 0)
+def count_items(connection: Connection, job_id: str) -> list[ItemCount]:
+    """Count the items of a job by stage and state, in one walk through an index."""
+    query = (
+        sa.select(items.c.stage, items.c.state, sa.func.count(), sa.func.sum(items.c.weight))
+        .where(items.c.job_id == job_id)
+        .group_by(items.c.stage, items.c.state)
+        .order_by(items.c.stage, items.c.state)
+    )
+    return [ItemCount(*row) for row in connection.execute(query)]
+
+
+def counters(counts: Sequence[ItemCount]) -> tuple[int, int, int]:
+    """Return the weight of all, of the done, and of the failed items."""
+
+    def weigh(*states: ItemState) -> int:
+        return sum(int(count.weight) for count in counts if count.state in states)
+
+    return weigh(*ItemState), weigh(ItemState.DONE), weigh(ItemState.FAILED)
+
+
+def stage_counts(counts: Sequence[ItemCount]) -> list[StageCount]:
+    """Gather the counts of every stage."""
+    found: dict[int, dict[str, int]] = {}
+    for count in counts:
+        found.setdefault(count.stage, {})[count.state] = count.items
+    return [StageCount(stage, **states) for stage, states in found.items()]
 
 
 def merge(connection: Connection, job_id: str, column: str, values: Mapping[str, Any]) -> None:
@@ -104,7 +145,7 @@ def _belongings(
         return {"started_at": began or moment}
     if not to.is_final:
         return {}
-    total, done, failed = counters(connection, job_id)
+    total, done, failed = counters(count_items(connection, job_id))
     final = {"finished_at": moment, "total": total, "done": done, "failed": failed}
     return {**final, "error": error} if to is JobState.FAILURE else final
 

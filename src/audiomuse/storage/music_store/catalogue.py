@@ -36,7 +36,7 @@ _SORT_COLUMNS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
     "energy": (features.c.energy,),
     "loudness": (features.c.loudness_lufs,),
 }
-_NEVER_EMPTY = {"title", "artist", "album"}
+_NEVER_EMPTY = frozenset({tracks.c.sort_title, tracks.c.sort_artist, tracks.c.sort_album})
 _SHOWN_TAGS = 3
 
 
@@ -240,14 +240,15 @@ def _words(text: str, column: ColumnElement[str]) -> list[ColumnElement[bool]]:
 
 def _order(query: TrackQuery) -> list[ColumnElement[Any]]:
     columns = _SORT_COLUMNS[query.sort]
-    # The orders of the pages that people open first come straight from an index; the others are sorted, and
-    # songs without the value go to the end. PostgreSQL would put them first in a descending index.
-    order: list[ColumnElement[Any]] = []
-    if query.sort not in _NEVER_EMPTY:
-        order.append(columns[0].is_(None))
-    order.extend(column.desc() if query.descending else column for column in columns)
+    order = [_last_if_empty(column, query.descending) for column in columns]
     order.append(tracks.c.id.desc() if query.descending else tracks.c.id)
     return order
+
+
+def _last_if_empty(column: ColumnElement[Any], descending: bool) -> ColumnElement[Any]:
+    """Sort songs without the value to the end, in words that let SQLite use the column's index."""
+    ordered = column.desc() if descending else column.asc()
+    return ordered if column in _NEVER_EMPTY else ordered.nulls_last()
 
 
 def _entry(row: Row[Any]) -> CatalogueEntry:

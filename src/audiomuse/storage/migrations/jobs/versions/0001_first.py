@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("not_before", sa.Double(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("retries", sa.Integer(), nullable=False),
+        sa.Column("troubled_since", sa.Double(), nullable=True),
         sa.Column("result", sa.Text(), nullable=True),
         sa.Column("error_kind", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -84,6 +85,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_item_counts", "job_item", ["job_id", "stage", "state", "weight"], unique=False)
     op.create_index("ix_job_item_finished", "job_item", ["job_id", "finished_at", "weight"], unique=False)
+    op.create_index(
+        "ix_job_item_leased",
+        "job_item",
+        ["owner", "lease_until"],
+        unique=False,
+        sqlite_where=sa.text("state = 'leased'"),
+        postgresql_where=sa.text("state = 'leased'"),
+    )
     op.create_index("ix_job_item_next", "job_item", ["job_id", "state", "stage", "position"], unique=False)
     op.create_table(
         "job_log",
