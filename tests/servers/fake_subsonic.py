@@ -56,7 +56,8 @@ class FakeSubsonic:
             f"so-{album}-{track}": {
                 "id": f"so-{album}-{track}", "title": f"Song {track}", "album": f"Album {album}",
                 "albumId": f"al-{album}", "artist": "A", "displayAlbumArtist": "Various", "track": 4 - track,
-                "duration": 61, "size": 9, "suffix": "flac", "created": "2026-11-22T13:38:25.000Z",
+                "duration": 61, "isDir": False,
+                "size": 9, "suffix": "flac", "created": "2026-11-22T13:38:25.000Z",
                 "genres": [{"name": "Rock"}, {"name": "Jazz"}], "musicBrainzId": "mb", "playCount": 2,
                 "played": "2026-11-20T10:00:00Z", "starred": "2026-11-20T10:00:00Z", "path": "A/x.flac",
             }
@@ -67,9 +68,17 @@ class FakeSubsonic:
         self.requests: list[tuple[str, str]] = []
         """(HTTP method, Subsonic method) of each request."""
         self.addresses: list[str] = []
+        self.exchanges: list[tuple[str, set[str], httpx.Response]] = []
+        """(Subsonic method, names of the parameters, answer) of each request."""
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
+        self.params: dict[str, list[str]] = {}
+        answer = self._answer(request)
+        self.exchanges.append((self.requests[-1][1], set(self.params), answer))
+        return answer
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         self.addresses.append(str(request.url))
         method = request.url.path.rpartition("/")[2].removesuffix(".view")
         self.requests.append((request.method, method))
@@ -78,7 +87,7 @@ class FakeSubsonic:
         if request.method == "POST" and not self.takes_forms:
             return httpx.Response(405)
         text = request.content.decode() if request.method == "POST" else request.url.query.decode()
-        self.params = parse_qs(text)
+        self.params = parse_qs(text, keep_blank_values=True)
         if method == "getOpenSubsonicExtensions" and self.extensions is not None:
             return self._ok(
                 openSubsonicExtensions=[{"name": name, "versions": [1]} for name in self.extensions]
@@ -116,7 +125,8 @@ class FakeSubsonic:
         return httpx.Response(200, json={"subsonic-response": envelope})
 
     def _failed(self, code: int, message: str = "no") -> httpx.Response:
-        envelope = {"status": "failed", "version": "1.16.1", "error": {"code": code, "message": message}}
+        error = {"code": code, "message": message}
+        envelope = {**self._ok().json()["subsonic-response"], "status": "failed", "error": error}
         return httpx.Response(200, json={"subsonic-response": envelope})
 
     # --- methods ---
@@ -131,21 +141,18 @@ class FakeSubsonic:
         albums = list(dict.fromkeys(song["albumId"] for song in self.songs.values()))
         start = int(self._one("offset", "0"))
         listed = albums[start : start + min(int(self._one("size")), self.largest_page)]
-        content = [
-            {
-                "id": id_,
-                "name": f"Album {id_}",
-                "artist": "A",
-                "songCount": 3,
-                "created": "2026-11-22T13:38:25",
-            }
-            for id_ in listed
-        ]
+        content = [self._album(id_) for id_ in listed]
         return self._ok(albumList2={"album": content} if content else {})
+
+    def _album(self, album_id: str) -> dict[str, Any]:
+        return {
+            "id": album_id, "name": f"Album {album_id}", "artist": "A", "songCount": 3, "duration": 183,
+            "created": "2026-11-22T13:38:25",
+        }  # fmt: skip
 
     def _getAlbum(self) -> httpx.Response:  # noqa: N802
         songs = [song for song in self.songs.values() if song["albumId"] == self._one("id")]
-        return self._ok(album={"id": self._one("id"), "song": songs}) if songs else self._failed(70)
+        return self._ok(album={**self._album(self._one("id")), "song": songs}) if songs else self._failed(70)
 
     def _getSong(self) -> httpx.Response:  # noqa: N802
         song = self.songs.get(self._one("id"))
@@ -188,9 +195,12 @@ class FakeSubsonic:
             playlist = self.playlists[self._one("playlistId")]
         else:
             new_id = f"pl-{len(self.playlists) + 1}"
-            playlist = {"id": new_id, "name": self._one("name"), "owner": USER, "public": True}
+            playlist = {
+                "id": new_id, "name": self._one("name"), "owner": USER, "public": True, "duration": 0,
+                "created": "2026-11-22T13:38:25Z", "changed": "2026-11-22T13:38:25Z",
+            }  # fmt: skip
             self.playlists[new_id] = playlist
-        playlist["entry"] = songs
+        playlist |= {"entry": songs, "songCount": len(songs)}
         return self._ok(playlist=playlist) if self.names_created else self._ok()
 
     def _updatePlaylist(self) -> httpx.Response:  # noqa: N802

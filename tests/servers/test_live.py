@@ -1,7 +1,7 @@
 """A real Jellyfin of your own, if you name one: it is listed and heard, and gets one playlist for a moment.
 
-    export AUDIOMUSE_LIVE_JELLYFIN_URL=http://nas:8096 AUDIOMUSE_LIVE_JELLYFIN_TOKEN=...
-    pytest tests/servers/test_live.py
+export AUDIOMUSE_LIVE_JELLYFIN_URL=http://nas:8096 AUDIOMUSE_LIVE_JELLYFIN_TOKEN=...
+pytest tests/servers/test_live.py
 """
 
 from __future__ import annotations
