@@ -171,7 +171,7 @@ def test_every_part_has_its_own_name_and_meaning():
 
 def test_a_weight_of_zero_leaves_a_part_out():
     parts = dict.fromkeys(PART_NAMES, 0.5) | {"distinctness": 0.0}
-    assert JudgeWeights().combine(parts) == 0.0
+    assert 0 < JudgeWeights().combine(parts) < 0.1
     assert JudgeWeights(distinctness=0).combine(parts) == pytest.approx(0.25)
     assert JudgeWeights(coverage=0, distinctness=0).combine(parts) == pytest.approx(0.5)
 

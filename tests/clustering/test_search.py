@@ -18,6 +18,7 @@ from audiomuse.clustering import (
     search,
 )
 from audiomuse.clustering.evaluator import stratified_sample
+from audiomuse.clustering.grouping import dissolve_tiny_clusters
 from audiomuse.errors import LibraryEmpty, ParameterError
 from audiomuse.features.planted import planted_library
 from audiomuse.model import FeatureMatrix
@@ -154,6 +155,13 @@ def test_a_small_library_is_grouped_too(algorithm, n_tracks):
     assert np.isfinite(result.clustering.score)
 
 
+def test_songs_of_tiny_clusters_go_to_the_nearest_other_one():
+    places = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [4.0], [9.0]], dtype=np.float32)
+    labels = np.array([0, 0, 0, 3, 3, 3, 7, -1], dtype=np.int32)
+    assert dissolve_tiny_clusters(places, labels, 2).tolist() == [0, 0, 0, 1, 1, 1, 1, -1]
+    assert dissolve_tiny_clusters(places, labels, 9).tolist() == [0, 0, 0, 1, 1, 1, 2, -1]
+
+
 def test_twenty_songs_make_a_few_lists_of_several_songs():
     result = search(planted_library(20, seed=3).matrix, runs=60)
     sizes = np.bincount(result.clustering.labels)
@@ -223,7 +231,7 @@ def test_a_fresh_search_replaces_a_grouping_that_has_become_bad(planted):
     one_centre = WarmStart(before.space, before.clustering.centers[:1])
     result = search(planted.matrix, runs=24, warm_start=one_centre)
     assert not result.is_warm
-    assert result.warm_score == 0
+    assert result.warm_score < 0.05
     assert result.clustering.score == result.fresh_score
 
 

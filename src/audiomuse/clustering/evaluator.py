@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from audiomuse.clustering._lloyd import Labels, cluster_sums, row_blocks
 from audiomuse.clustering.evolution import Candidate, Evolution, Trial, best_trials
-from audiomuse.clustering.grouping import Geometry, Grouper, without_empty_clusters
+from audiomuse.clustering.grouping import Geometry, Grouper, dissolve_tiny_clusters
 from audiomuse.clustering.judge import Evaluation, Judge, JudgeLimits
 from audiomuse.clustering.parameters import SearchParameters
 from audiomuse.clustering.space import SearchSpace
@@ -235,7 +235,8 @@ class Evaluator:
         Returns
         -------
         Clustering
-            Every cluster has a track; `parameters` holds the candidate's and what was found from the data.
+            No cluster is too small for a playlist. `parameters` holds the candidate's and what was found
+            from the data.
         """
         with _threads.limit(limits=1):
             grouping = self.sample.grouper.group(candidate)
@@ -257,7 +258,9 @@ class Evaluator:
     def clustering_of(self, labels: Labels, *, algorithm: str, parameters: Mapping[str, Any]) -> Clustering:
         """Judge labels of the whole library and describe them in the judge's space."""
         with _threads.limit(limits=1):
-            labels = without_empty_clusters(labels)
+            # Half of what makes a playlist worth anything at all.
+            at_least = max(2, round(self.judge.limits.playable_from / 2))
+            labels = dissolve_tiny_clusters(self.places, labels, at_least)
             evaluation = self.judge.evaluate(labels)
             return Clustering(
                 labels=labels,

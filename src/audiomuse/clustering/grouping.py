@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiomuse.clustering._density import DensityTree, Neighbours, renumber, split_giants, spread_labels
-from audiomuse.clustering._lloyd import Labels, lloyd, row_blocks, spread_centres
+from audiomuse.clustering._lloyd import (
+    Labels,
+    cluster_sums,
+    lloyd,
+    nearest_centre,
+    row_blocks,
+    spread_centres,
+)
 from audiomuse.clustering._mixture import Mixture, fit_mixture, refine_mixture
 from audiomuse.clustering.evolution import Candidate
 from audiomuse.clustering.space import EPS_QUANTILE
@@ -265,8 +272,33 @@ class Grouper:
         return self._trees[key]
 
 
-def without_empty_clusters(labels: Labels) -> Labels:
-    """Number the clusters that have songs 0..k-1; -1 stays."""
+def dissolve_tiny_clusters(places: Float32, labels: Labels, at_least: int) -> Labels:
+    """Give the songs of clusters too small for any playlist to the nearest of the other clusters.
+
+    Parameters
+    ----------
+    places : ndarray of float32, shape (n, d)
+    labels : ndarray of int32, shape (n,)
+        -1 for a song in no cluster; it stays there.
+    at_least : int
+        Songs of a cluster that may stay. If none has so many, all stay.
+
+    Returns
+    -------
+    ndarray of int32, shape (n,)
+        Renumbered 0..k-1.
+    """
+    labels = renumber(labels)
+    kept = labels >= 0
+    sizes = np.bincount(labels[kept])
+    large = np.flatnonzero(sizes >= at_least)
+    if not len(large) or len(large) == len(sizes):
+        return labels
+    sums, _ = cluster_sums(places[kept], labels[kept], len(sizes))
+    homeless = np.flatnonzero(kept & (sizes[labels] < at_least))
+    centres = np.asarray(sums[large] / sizes[large, None], dtype=np.float32)
+    nearest = nearest_centre(places[homeless], centres)
+    labels[homeless] = large[nearest]
     return renumber(labels)
 
 

@@ -37,6 +37,8 @@ Labels = NDArray[np.int32]
 
 PART_NAMES = ("coverage", "coherence", "distinctness", "mood_information", "artist_variety")
 
+_LEAST_PART = 0.001
+"""A part of 0 counts as this, so that two answers that both lack something can still be told apart."""
 _FREE_TO_LEAVE_OUT = 0.1
 """Share of the library that may stay without a playlist at no cost."""
 _FAIR_ARTIST_SHARE = 0.075
@@ -62,7 +64,7 @@ class JudgeWeights:
     def combine(self, parts: Mapping[str, float]) -> float:
         """Return the fitness F of the parts, 0..1."""
         exponents = {name: getattr(self, name) for name in PART_NAMES[1:]}
-        product = np.prod([parts[name] ** exponent for name, exponent in exponents.items()])
+        product = np.prod([max(parts[name], _LEAST_PART) ** weight for name, weight in exponents.items()])
         return float(parts["coverage"] ** self.coverage * product ** (1.0 / sum(exponents.values())))
 
 
@@ -271,13 +273,16 @@ class Judge:
     def _mood_information(self, sums: _Sums, weight: NDArray[np.float64]) -> float:
         moods = sums.cluster_columns[:, self._n_axes + 1 :] / sums.sizes[:, None]
         gain = (moods * np.log(np.maximum(moods, 1e-12) / self._mood.mean)).sum(axis=1)
-        # Few songs, or few artists, look special by chance alone: what chance explains is no information.
-        repeats = sums.per_cluster(sums.group_sizes**2) / sums.sizes**2
-        by_chance = float(weight @ (0.5 * self._mood.variation * repeats) / weight.sum())
-        possible = self._mood.information - by_chance
+        possible = self._mood.information
         if possible <= 0:
             return 0.0
-        return float(np.clip((weight @ gain / weight.sum() - by_chance) / possible, 0.0, 1.0))
+        # Few songs, or few artists, look special by chance alone: what chance explains is no information.
+        # Its chi-square gives the expected gain of a big cluster; a cluster of one song gains everything.
+        repeats = sums.per_cluster(sums.group_sizes**2) / sums.sizes**2
+        others = (len(self) - sums.sizes) / max(len(self) - 1, 1)
+        by_chance = possible * (1.0 - np.exp(-0.5 * self._mood.variation * repeats * others / possible))
+        chance = float(weight @ by_chance / weight.sum())
+        return float(np.clip((weight @ gain / weight.sum() - chance) / (possible - chance), 0.0, 1.0))
 
     def _artist_variety(self, sums: _Sums, weight: NDArray[np.float64]) -> float:
         share = np.maximum(self.limits.artist_cap, _FAIR_ARTIST_SHARE * sums.sizes)
