@@ -99,7 +99,7 @@ def draw_hearing(song: Path) -> None:
     with open_listener(complete_settings()) as listener:
         heard = listener.hear(song)
     segments = [log_mel(y) for y in read_recording(song, AnalysisOptions()).segments]
-    drawing = Drawing(470, title=f"What is heard in {song.stem}")
+    drawing = Drawing(450, title=f"What is heard in {song.stem}")
     drawing.text(24, 34, f"“{song.stem}”, {heard.duration_s / 60:.1f} minutes", size=16)
     drawing.text(24, 58, "Mel spectrogram: what the networks see", fill=QUIET)
     drawing.image(24, 68, WIDTH - 48, 110, spectrogram_png(np.concatenate(segments)))
@@ -171,7 +171,7 @@ def draw_clustering(services: Services) -> None:
     labels = found.clustering.labels
     plane = np.linalg.svd(library.places - library.places.mean(axis=0), full_matrices=False)[0][:, :2]
     plane = (plane - plane.min(axis=0)) / np.ptp(plane, axis=0)
-    drawing = Drawing(430, title="A library, grouped")
+    drawing = Drawing(424, title="A library, grouped")
     n_groups = len(set(labels[labels >= 0].tolist()))
     drawing.text(24, 34, f"{len(library.matrix)} songs in {n_groups} groups", size=16)
     drawing.text(24, 56, "Each dot a song, on the two widest of 38 axes", fill=QUIET)
@@ -179,9 +179,18 @@ def draw_clustering(services: Services) -> None:
         label = int(labels[row])
         fill = COLOURS[label % len(COLOURS)] if label >= 0 else QUIET
         drawing.dot(30 + 400 * x, 72 + 330 * y, fill=fill, hint=library.matrix.titles[row])
+    for label in range(n_groups):
+        x, y = plane[labels == label].mean(axis=0)
+        words = most_typical_tag(library.matrix, labels == label)
+        drawing.text(30 + 400 * x, 76 + 330 * y, words, size=14, anchor="middle")
     draw_history(drawing, history)
     draw_parts(drawing, found.clustering.parts, found.clustering.score)
     drawing.save(FOLDER / "clustering.svg")
+
+
+def most_typical_tag(matrix: FeatureMatrix, inside: NDArray[np.bool_]) -> str:
+    """Return the tag that a group has most ahead of the library."""
+    return MSD_TAGS[int(np.argmax(matrix.tags[inside].mean(axis=0) - matrix.tags.mean(axis=0)))]
 
 
 def draw_history(drawing: Drawing, history: Sequence[SearchProgress]) -> None:
