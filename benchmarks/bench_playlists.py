@@ -152,8 +152,16 @@ def orders(matrix: FeatureMatrix, Z: Float32, lists: Sequence[Rows]) -> None:
         say(
             "order", size=len(matrix), by=name, cost_per_step=mean(f.cost_per_step for f in flows),
             tempo_kept=mean(f.tempo_kept for f in flows), energy_step=mean(f.energy_step for f in flows),
-            keys_compatible=mean(f.keys_compatible for f in flows), ms_per_list=milliseconds,
+            keys_compatible=mean(f.keys_compatible for f in flows),
+            middle_louder_by=mean(arc(matrix.energy[rows]) for rows in ordered), ms_per_list=milliseconds,
         )  # fmt: skip
+
+
+def arc(energy: Float32) -> float:
+    """How much more energy the middle third of a list has than its first and last sixth."""
+    third, sixth = len(energy) // 3, max(len(energy) // 6, 1)
+    ends = np.r_[energy[:sixth], energy[-sixth:]]
+    return float(np.nanmean(energy[third:-third]) - np.nanmean(ends))
 
 
 def greedy(matrix: FeatureMatrix, Z: Float32, rows: Rows) -> Rows:

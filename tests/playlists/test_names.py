@@ -91,6 +91,14 @@ def test_thirty_equal_lists_get_thirty_names():
     assert len({name.casefold() for name in named}) == 30
 
 
+def test_the_same_words_in_another_order_are_no_other_name():
+    plain = name_lists([profile(jazz=0.6, soul=0.4)], library_of("rock"))[0]
+    turned = " · ".join(reversed(plain.split(" · ")))
+    assert turned != plain
+    again = name_lists([profile(jazz=0.6, soul=0.4)], library_of("rock"), taken=[turned])[0]
+    assert again not in (plain, turned)
+
+
 def test_kept_and_taken_names_are_respected():
     plain = name_lists([profile(jazz=0.6, soul=0.4)], library_of("rock"))[0]
     named = name_lists(

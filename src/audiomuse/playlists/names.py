@@ -111,10 +111,10 @@ def name_lists(
     Returns
     -------
     list of str
-        One name each, compared without regard to case.
+        One name each. Names with the same words in another order count as equal.
     """
     fixed = fixed or [None] * len(profiles)
-    used = {name.casefold() for name in (*taken, *fixed) if name is not None}
+    used = {_words(name) for name in (*taken, *fixed) if name is not None}
     if style == "classic":
         return [
             name if name is not None else _first_free([_classic(profile, n_moods)], used, joint="_")
@@ -238,14 +238,19 @@ def _classic(profile: ListProfile, n_moods: int) -> str:
     return "_".join([*(moods or ["Mixed"]), tempo_word(profile.tempo_bpm)])
 
 
-def _first_free(candidates: Sequence[str], used: set[str], *, joint: str) -> str:
+def _first_free(candidates: Sequence[str], used: set[tuple[str, ...]], *, joint: str) -> str:
     """Return the first name nobody has, else the first with the next free number; note it as used."""
     names = [*candidates]
     number = 2
     while True:
         for name in names:
-            if name.casefold() not in used:
-                used.add(name.casefold())
+            if _words(name) not in used:
+                used.add(_words(name))
                 return name
         names = [f"{candidates[0]}{joint}{number}"]
         number += 1
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """What two names are compared by: "Folk · Rock" and "rock folk" are one name to a person."""
+    return tuple(sorted(name.casefold().replace("·", " ").replace("_", " ").split()))
