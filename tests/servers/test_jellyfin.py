@@ -164,6 +164,13 @@ def test_a_wrong_password_is_told_and_not_tried_again(fake: FakeJellyfin) -> Non
     assert fake.exchanges.count("POST /Users/AuthenticateByName") == 1
 
 
+def test_a_wrong_password_does_not_profit_from_an_earlier_right_one(fake: FakeJellyfin) -> None:
+    url = "http://changed:8096"
+    assert list(open_fake(fake, Login(username="ann", password="secret of ann"), url=url).albums())
+    with pytest.raises(ServerRefused, match="check JELLYFIN_USERNAME"):
+        list(open_fake(fake, Login(username="ann", password="typo"), url=url).albums())
+
+
 def test_credentials_do_not_show(fake: FakeJellyfin) -> None:
     login = Login(token="t0ken", username="ann", password="pa55")
     assert "t0ken" not in repr(login)

@@ -205,6 +205,13 @@ def test_writing_is_not_redirected_but_told() -> None:
     assert len(requests) == 1
 
 
+def test_a_redirect_to_nowhere_is_told() -> None:
+    answer, _ = answers(httpx.Response(302, headers={"Location": "http://[nonsense"}))
+    http, _ = transport(answer)
+    with pytest.raises(ServerRefused, match="no address; check JELLYFIN_URL"):
+        http.get("Items")
+
+
 def test_a_circle_of_redirects_ends() -> None:
     answer, _ = answers(httpx.Response(302, headers={"Location": "/Items"}))
     http, _ = transport(answer)

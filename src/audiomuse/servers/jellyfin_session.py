@@ -56,8 +56,9 @@ class _UserToken:
     account: Account
 
 
-_tokens: dict[tuple[str, str], _UserToken] = {}
-"""Tokens of logins by (address, user name), for this process: a password is exchanged once. Never on disk."""
+_tokens: dict[tuple[str, str, str], _UserToken] = {}
+"""Tokens of logins by (address, user name, digest of the password), for this process: a password is exchanged
+once. Never on disk."""
 _tokens_lock = threading.Lock()
 
 
@@ -243,7 +244,9 @@ class JellyfinSession:
         replacing : str, optional
             A token that is no longer accepted.
         """
-        key = (self._transport.address, self._login.username)
+        # With the password: another one has to prove itself, not to profit from the right one.
+        digest = hashlib.sha256((self._login.password or "").encode()).hexdigest()
+        key = (self._transport.address, self._login.username, digest)
         with _tokens_lock:
             known = _tokens.get(key)
             if known is None or known.token == replacing:
