@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiomuse.audio.mel import HOP, N_BANDS, log_mel
+from audiomuse.audio.segments import cut
 from audiomuse.errors import SignalError
 
 
@@ -65,3 +66,10 @@ def test_a_frame_is_what_the_definition_says():
 def test_stereo_and_nan_are_refused(bad):
     with pytest.raises(SignalError):
         log_mel(bad)
+
+
+def test_a_cut_beyond_the_ends_is_silent_there():
+    y = np.arange(1, 6, dtype=np.float32)
+    np.testing.assert_array_equal(cut(y, -2, 3), [0, 0, 1, 2, 3])
+    np.testing.assert_array_equal(cut(y, 3, 8), [4, 5, 0, 0, 0])
+    np.testing.assert_array_equal(cut(y, 7, 9), [0, 0])

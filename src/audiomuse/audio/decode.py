@@ -39,6 +39,8 @@ _UNSAFE_PLANES = 8
 _ENCRYPTED_TAGS = frozenset({"drms", "enca", "aavd", "p608"})
 _MICROSECONDS = 1_000_000
 
+_Shape = tuple[str, str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -51,12 +53,13 @@ class Block:
 
 
 class AudioFile:
-    """The first audio stream of a file; open it with `open_audio`."""
+    """The main audio stream of a file; open it with `open_audio`."""
 
     def __init__(self, path: Path, container: Any, stream: Any) -> None:
         self._path = path
         self._container = container
         self._stream = stream
+        self._origin_s = max(container.start_time or 0, 0) / _MICROSECONDS
         self._is_at_start = True
 
     @property
@@ -79,14 +82,14 @@ class AudioFile:
             self._seek(start_s)
         self._is_at_start = False
         fifo: Any = None
-        shape: tuple[str, int, int] | None = None
+        shape: _Shape | None = None
+        start_s += self._origin_s
         frames = (frame for frame in self._frames() if not _ends_before(frame, start_s))
         for frame in _with_safe_planes(frames):
-            found = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
-            if found != shape:
+            if _shape(frame) != shape:
                 yield from _drain(fifo)
                 self._check_rate(frame.sample_rate)
-                fifo, shape = av.AudioFifo(), found
+                fifo, shape = av.AudioFifo(), _shape(frame)
             frame.pts = None  # gaps in time do not matter, and the queue would refuse them
             fifo.write(frame)
             while fifo.samples >= BLOCK_SAMPLES:
@@ -110,14 +113,18 @@ class AudioFile:
                 continue
 
     def _packets(self) -> Iterator[Any]:
-        try:
-            yield from self._container.demux(self._stream)
-        except av.error.FFmpegError:  # the container ends in damage: what came before counts
+        while True:
+            try:
+                yield from self._container.demux(self._stream)
+            except av.error.FFmpegError:  # the container ends in damage: what came before counts
+                return
+            except IndexError:  # PyAV trips over a stream that begins in the middle; it is not ours
+                continue
             return
 
     def _seek(self, to_s: float) -> None:
         try:
-            self._container.seek(int(to_s * _MICROSECONDS))
+            self._container.seek(int((self._origin_s + to_s) * _MICROSECONDS))
         except av.error.FFmpegError:
             return
 
@@ -128,7 +135,7 @@ class AudioFile:
 
 @contextmanager
 def open_audio(path: str | Path, *, max_bytes: int | None = None) -> Iterator[AudioFile]:
-    """Open the first audio stream of a local, regular file.
+    """Open the main audio stream of a local, regular file.
 
     Parameters
     ----------
@@ -191,10 +198,10 @@ def _check_file(path: Path, max_bytes: int | None) -> None:
 
 
 def _audio_stream(path: Path, container: Any) -> Any:
-    """Return the first audio stream, set to decode in one thread."""
-    if not container.streams.audio:
+    """Return the main audio stream, set to decode in one thread."""
+    stream = container.streams.best("audio")
+    if stream is None:
         raise AudioError(f"{path.name}: there is no sound in this file", kind="no-audio-stream")
-    stream = container.streams.audio[0]
     if _is_encrypted(container, stream):
         raise AudioError(f"{path.name}: the sound is encrypted (DRM)", kind="encrypted")
     if stream.codec_context is None:
@@ -215,6 +222,11 @@ def _ends_before(frame: Any, start_s: float) -> bool:
     return frame.time is not None and frame.time + frame.samples / frame.sample_rate < start_s
 
 
+def _shape(frame: Any) -> _Shape:
+    """What has to be the same for frames to follow each other in one queue: format, channels, rate."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
 def _with_safe_planes(frames: Iterator[Any]) -> Iterator[Any]:
     """Interleave the channels of frames with many planes.
 
@@ -222,11 +234,13 @@ def _with_safe_planes(frames: Iterator[Any]) -> Iterator[Any]:
     reading the samples would crash.
     """
     packer: Any = None
+    shape: _Shape | None = None
     for frame in frames:
         if not frame.format.is_planar or frame.layout.nb_channels < _UNSAFE_PLANES:
             yield frame
             continue
-        packer = packer or av.AudioResampler(format=frame.format.packed)
+        if _shape(frame) != shape:
+            packer, shape = av.AudioResampler(format=frame.format.packed), _shape(frame)
         yield from packer.resample(frame)
 
 
