@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiomuse.clustering.evaluator import Evaluator, SearchPlan, cluster_means
+from audiomuse.clustering.evaluator import Evaluator, SearchPlan
 from audiomuse.clustering.evolution import Candidate, Trial, best_trial
 from audiomuse.clustering.grouping import Geometry, settle
 from audiomuse.clustering.judge import Evaluation
@@ -136,14 +136,13 @@ def search(
     notes = warm_start_notes(matrix, warm_start)
     if warm is not None and runs == 0:
         return SearchResult(
-            warm,
-            evaluator.judge_space,
-            (),
-            0,
-            "The earlier grouping was settled.",
-            notes,
-            (warm,),
-            warm.score,
+            clustering=warm,
+            space=evaluator.judge_space,
+            history=(),
+            runs=0,
+            stop_reason="The earlier grouping was settled; nothing was searched.",
+            adapted=notes,
+            warm_score=warm.score,
         )
     run = _Run(plan, evaluator, on_progress, should_stop or _never, executor)
     finalists = run.finish()
@@ -184,14 +183,15 @@ class _Run:
         else:
             self.stop_reason = self.plan.stop_reason(self.history)
         polished = [self.evaluator.polish(candidate) for candidate in finalists]
-        return tuple(
-            sorted(polished, key=lambda clustering: -clustering.score)
-        )  # stable: ties keep their order
+        # Sorting is stable: of equal ones the one that was better on the sample comes first.
+        return tuple(sorted(polished, key=lambda clustering: -clustering.score))
 
     def _evolve(self) -> bool:
         """Evaluate generation after generation; return whether it was told to stop."""
         for generation in range(self.plan.n_generations):
             asked = self.plan.ask_generation(generation, self.history)
+            if not asked:
+                break
             evaluations = self._evaluate(asked)
             for candidate, evaluation in zip(asked, evaluations, strict=False):
                 self._tell(candidate, evaluation)
@@ -204,8 +204,6 @@ class _Run:
                 )
             if len(evaluations) < len(asked):
                 return True
-            if not asked:
-                break
         return False
 
     def _evaluate(self, asked: Sequence[Candidate]) -> list[Evaluation]:
@@ -292,7 +290,6 @@ __all__ = [
     "SearchProgress",
     "SearchResult",
     "WarmStart",
-    "cluster_means",
     "search",
     "settle_warm",
     "space_to_keep",
