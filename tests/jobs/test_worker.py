@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(find_server() is None, reason="no Valkey or Redi
 WORKER = f"""
 import sys
 from audiomuse.jobs import run_worker
-from audiomuse.settings import load_settings
+from audiomuse.jobs.live import read_settings
 if __name__ == "__main__":
-    sys.exit(run_worker(load_settings(), opener={OPENER!r}))
+    sys.exit(run_worker(read_settings(), opener={OPENER!r}))
 """
 
 

@@ -33,6 +33,20 @@ class JobServices(Protocol):
         """Give everything back."""
 
 
+def read_settings() -> Settings:
+    """Return the settings of this process: the environment, what the page saved, defaults.
+
+    Raises
+    ------
+    SettingsError
+        If a value is wrong.
+    StorageError
+        If the music database cannot be used.
+    """
+    with open_music_store(load_settings()) as music:
+        return LiveSettings(music).current()
+
+
 class LiveSettings:
     """The settings of the environment and what the page saved, read again when somebody saves.
 

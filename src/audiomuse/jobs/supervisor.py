@@ -75,8 +75,11 @@ def run_up(
         If the data folder cannot be used.
     """
     environment = settings_environment(overrides or {})
-    ours = [sys.executable, "-m", "audiomuse"]
-    chosen = commands or {"web": [*ours, "web"], "worker": [*ours, "worker"]}
+    # Their own programs rather than the command line's: it would bring every command's imports along.
+    chosen = commands or {
+        "web": [sys.executable, "-m", "audiomuse.web"],
+        "worker": [sys.executable, "-m", "audiomuse.jobs"],
+    }
     with FileLock(settings.data_dir / "up.lock", "AudioMuse"), _signals() as signals:
         choice = choose_broker(settings)
         broker = None if choice.binary is None else EmbeddedBroker(choice)
