@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ _COMPILATION = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def normalise_title(title: str) -> str:
     """Reduce a title to the song: no case, accents, punctuation, guests or words that name a version.
 

@@ -54,7 +54,6 @@ def find_heirs(
     pins = [_rows(library, [e.track_id for e in playlist.entries if e.pinned]) for playlist in previous]
     all_pins = {row for pinned in pins for row in pinned}
     for playlist, all_pinned in zip(previous, pins, strict=True):
-        elsewhere = claimed | all_pins.difference(all_pinned)
         pinned = [row for row in all_pinned if row not in claimed]
         alive = [
             row
@@ -69,7 +68,7 @@ def find_heirs(
         home = _home(labels[survivors], heart, centers, anywhere=cherished)
         if home is None:
             continue
-        others = [int(row) for row in survivors if row not in elsewhere and row not in pinned]
+        others = [int(row) for row in survivors if row not in claimed and row not in all_pins]
         kept = _keep(library, heart, pinned, others, room, sizes)
         claimed.update(int(row) for row in kept)
         banned = np.asarray(_rows(library, sorted(playlist.banned)), dtype=np.intp)

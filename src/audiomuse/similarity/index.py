@@ -197,15 +197,17 @@ class SimilarityIndex:
         Either a copy of the recording (same sound and same length) or another version of it (same artist
         and, but for words such as "live" or "remaster", the same title).
         """
-        raw = unit_rows(self.matrix.embedding[np.r_[row, rows]])
-        alike = 1.0 - raw[1:] @ raw[0] <= MAX_COSINE_DISTANCE
+        same = np.zeros(len(rows), dtype=bool)
         difference = np.abs(self.matrix.duration_s[rows] - self.matrix.duration_s[row])
-        same = alike & (difference <= MAX_DURATION_DIFFERENCE_S)
+        as_long = np.flatnonzero(difference <= MAX_DURATION_DIFFERENCE_S)
+        if len(as_long):
+            raw = unit_rows(self.matrix.embedding[np.r_[row, rows[as_long]]])
+            same[as_long] = 1.0 - raw[1:] @ raw[0] <= MAX_COSINE_DISTANCE
         title = normalise_title(self.matrix.titles[row])
         if title:
             for i in np.flatnonzero(self.artists[rows] == self.artists[row]):
                 same[i] |= normalise_title(self.matrix.titles[rows[i]]) == title
-        return np.asarray(same)
+        return same
 
     def _sift(
         self, rows: Rows, distance: Float32, n: int, rules: SearchRules, asked: Sequence[int]
