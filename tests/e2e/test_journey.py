@@ -103,7 +103,7 @@ def test_from_a_folder_of_music_to_playlists_that_are_kept(
         assert songs_on(page) == songs, "a locked playlist stays as it is"
 
         page.get_by_role("button", name="Publish").click()
-        expect(page.locator(".message").first).to_contain_text("1 playlist is on your server now")
+        expect(page.get_by_text("1 playlist is on your server now")).to_be_visible()
         (file,) = lists.glob("*.m3u8")
         assert file.read_text(encoding="utf-8").count(".flac") == len(songs)
 
@@ -160,7 +160,7 @@ def test_playlists_get_to_jellyfin_exactly(browser: Browser, music: Path, tmp_pa
         wait_for_the_end_of_the_job(page)
         make_playlists(page, publish=True)
 
-        names = page.locator(".list-card h3").all_inner_texts()
+        names = page.locator(".list-card h2").all_inner_texts()
         held = {one.name: len(one.entries) for one in jellyfin.library.playlists.values()}
         assert {f"{name}_automatic" for name in names} == set(held)
         page.locator(".list-card a").first.click()
@@ -184,7 +184,7 @@ def test_playlists_get_to_supysonic_exactly(browser: Browser, music: Path, tmp_p
         wait_for_the_end_of_the_job(page)
         make_playlists(page)
         page.get_by_role("button", name="Publish all").click()
-        expect(page.locator(".message").first).to_contain_text("on your server now")
-        names = page.locator(".list-card h3").all_inner_texts()
+        expect(page.get_by_text("on your server now")).to_be_visible(timeout=PATIENCE_MS)
+        names = page.locator(".list-card h2").all_inner_texts()
         held = {name for name, _ in SupysonicStand(url, music).held().values()}
         assert held == {f"{name}_automatic" for name in names}

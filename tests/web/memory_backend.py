@@ -34,7 +34,7 @@ from audiomuse.services.library import LibraryView
 from audiomuse.services.publishing import PublishReport, publish_playlists
 from audiomuse.settings import Settings, load_settings
 from audiomuse.similarity import Plays
-from audiomuse.storage import ItemPlan, MusicStore, open_job_store, open_music_store
+from audiomuse.storage import ItemPlan, LibraryStatistics, MusicStore, open_job_store, open_music_store
 from audiomuse.web.backend import ConnectionCheck, DemoProgress
 
 
@@ -145,6 +145,9 @@ class MemoryBackend:
     @cached_property
     def _view(self) -> LibraryView:
         return LibraryView(self.music.features.load_matrix(self.features_version))
+
+    def statistics(self) -> LibraryStatistics:
+        return self.music.statistics.library(self.features_version)
 
     def library(self) -> LibraryView:
         return self._view

@@ -8,7 +8,7 @@ from audiomuse.web.metrics import render_metrics
 
 
 def values(backend: MemoryBackend) -> dict[str, float]:
-    text = render_metrics(backend.music, backend.engine, backend.features_version)
+    text = render_metrics(backend.statistics(), backend.music, backend.engine)
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 

@@ -27,6 +27,7 @@ from audiomuse.web.guard import init_guard
 from audiomuse.web.i18n import init_languages
 from audiomuse.web.keys import session_key
 from audiomuse.web.layout import init_layout
+from audiomuse.web.passwords import needs_password
 from audiomuse.web.prefix import PrefixMiddleware
 from audiomuse.web.services_backend import ServicesBackend
 from audiomuse.web.state import EXTENSION, PageState, new_setup_code
@@ -115,7 +116,7 @@ def serve(settings: Settings, *, announce: Callable[[str], object] | None = None
     """
     app = create_app(settings, backend=ServicesBackend(settings, announce=announce))
     state: PageState = app.extensions[EXTENSION]
-    if state.setup_code is not None:
+    if state.setup_code is not None and needs_password(state.backend):
         _log.warning("First visit: the set-up page asks for this code: %s", state.setup_code)
     _log.info(
         "The page is at http://%s:%d%s", settings.web_host, settings.web_port, settings.url_prefix or "/"

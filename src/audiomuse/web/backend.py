@@ -18,7 +18,7 @@ from audiomuse.services.library import LibraryView
 from audiomuse.services.publishing import PublishReport
 from audiomuse.settings import Settings
 from audiomuse.similarity import Plays
-from audiomuse.storage import MusicStore
+from audiomuse.storage import LibraryStatistics, MusicStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,9 @@ class Backend(Protocol):
         self, parameters: Mapping[str, Any], *, publish: bool = False, start_over: bool = False
     ) -> Job:
         """Begin to search for playlists; raises like `start_analysis`, and `LibraryEmpty`."""
+
+    def statistics(self) -> LibraryStatistics:
+        """Return the library in numbers, as they are or were a moment ago."""
 
     def library(self) -> LibraryView:
         """Return the heard library in memory; what it derives raises `LibraryEmpty` while it is empty."""

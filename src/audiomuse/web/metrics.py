@@ -9,16 +9,15 @@ from collections.abc import Iterator
 
 from audiomuse.model import JobState
 from audiomuse.services.jobs import JobEngine
-from audiomuse.storage import MusicStore
+from audiomuse.storage import LibraryStatistics, MusicStore
 
 
-def render_metrics(music: MusicStore, engine: JobEngine, features_version: str) -> str:
+def render_metrics(known: LibraryStatistics, music: MusicStore, engine: JobEngine) -> str:
     """Return every metric with its help line."""
-    return "".join(f"{line}\n" for line in _lines(music, engine, features_version))
+    return "".join(f"{line}\n" for line in _lines(known, music, engine))
 
 
-def _lines(music: MusicStore, engine: JobEngine, features_version: str) -> Iterator[str]:
-    known = music.statistics.library(features_version)
+def _lines(known: LibraryStatistics, music: MusicStore, engine: JobEngine) -> Iterator[str]:
     yield from _gauge("audiomuse_tracks", "Songs in the library.", known.tracks)
     yield from _gauge("audiomuse_tracks_analysed", "Songs that were heard.", known.analysed)
     yield from _gauge("audiomuse_tracks_failed", "Songs that could not be heard.", known.failed)

@@ -21,9 +21,10 @@ from audiomuse.services.preflight import preflight
 from audiomuse.services.publishing import PublishReport
 from audiomuse.settings import Settings, from_environment, load_settings
 from audiomuse.similarity import Plays
-from audiomuse.storage import MusicStore, TrackQuery
+from audiomuse.storage import LibraryStatistics, MusicStore, TrackQuery
 from audiomuse.web.backend import ConnectionCheck, DemoProgress
 from audiomuse.web.metrics import render_metrics
+from audiomuse.web.overview import Overview
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ class ServicesBackend:
         self._announce = announce
         self._changing = threading.Lock()
         self._services = open_services(settings, announce=announce)
+        self._overview = Overview(lambda: self.music.statistics.library(self.features_version))
         saved = self.music.settings.all()
         self._given = {
             name: getattr(settings, name)
@@ -75,6 +77,10 @@ class ServicesBackend:
     @property
     def engine(self) -> JobEngine:
         return self._services.engine
+
+    def statistics(self) -> LibraryStatistics:
+        """Return the library in numbers."""
+        return self._overview.get()
 
     def library(self) -> LibraryView:
         """Return the heard library in memory."""
@@ -198,7 +204,7 @@ class ServicesBackend:
 
     def metrics(self) -> str:
         """Return library and jobs in numbers for Prometheus."""
-        return render_metrics(self.music, self.engine, self.features_version)
+        return render_metrics(self.statistics(), self.music, self.engine)
 
     def close(self) -> None:
         """Give everything back."""

@@ -55,8 +55,9 @@ def next_step(known: LibraryStatistics, playlists: int, *, busy: bool) -> NextSt
 
 
 def _view() -> HomeView:
-    known = backend().music.statistics.library(backend().features_version)
-    playlists = len(backend().music.playlists.all())
+    known = backend().statistics()
+    runs = backend().music.playlists.runs()
+    playlists = next((run.playlist_count for run in runs if not run.undone), 0)
     engine = backend().engine
     active = tuple(active_reports(engine))
     newest = engine.store.jobs.all(limit=_HISTORY + len(active))

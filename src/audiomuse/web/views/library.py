@@ -104,7 +104,7 @@ def _strongest(heard: TrackFeatures | None) -> list[tuple[str, float]]:
 @bp.get("/library/charts")
 def picture() -> ResponseReturnValue:
     """Draw the library: moods, tempo, keys."""
-    known = backend().music.statistics.library(backend().features_version)
+    known = backend().statistics()
     counts = [songs for _tonic, _scale, songs in known.keys]
     return render_template(
         "library/charts.html",
