@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 COMPILED = (
-    "numpy", "scipy.signal", "sklearn.cluster", "sklearn.mixture", "onnxruntime", "av", "soxr", "PIL.Image",
-    "pydantic_core", "psycopg", "argon2",
+    "numpy", "scipy.signal", "sklearn.cluster", "sklearn.mixture", "onnxruntime", "av", "soxr", "soundfile",
+    "PIL.Image", "pydantic_core", "psycopg", "argon2",
 )  # fmt: skip
 SR = 44_100
 
