@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from audiomuse.audio.decode import AudioFile, Block, open_audio
+from audiomuse.audio.decode import Block
 from audiomuse.audio.loudness import LoudnessMeter
+from audiomuse.audio.opening import OpenSound, open_sound
 from audiomuse.audio.options import AnalysisOptions
 from audiomuse.errors import AudioError
 from audiomuse.model import Float32
@@ -49,12 +50,12 @@ def read_recording(path: Path, options: AnalysisOptions) -> Recording:
     Raises
     ------
     AudioError
-        If the file cannot be opened (see `open_audio`), nothing in it decodes (``"corrupt"``), it lasts less
+        If the file cannot be opened (see `open_sound`), nothing in it decodes (``"corrupt"``), it lasts less
         than `options.min_seconds` (``"too-short"``) or reading takes longer than `options.timeout_s`
         (``"timeout"``).
     """
     deadline = time.monotonic() + options.timeout_s
-    with open_audio(path, max_bytes=options.max_file_bytes) as file:
+    with open_sound(path, max_bytes=options.max_file_bytes) as file:
         reader = _Reader(path, file, options, deadline)
         heard = reader.read()
         if heard.channels_cancel:
@@ -120,7 +121,7 @@ class _Reader:
     def __init__(
         self,
         path: Path,
-        file: AudioFile,
+        file: OpenSound,
         options: AnalysisOptions,
         deadline: float,
         *,
