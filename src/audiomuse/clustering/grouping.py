@@ -27,6 +27,8 @@ MOST_FULL_COVARIANCE_AXES = 16
 """A full covariance matrix of more axes has more parameters than a cluster has songs."""
 
 _SAMPLE_ROUNDS = 12
+_SAMPLE_SETTLED = 0.005
+"""Share of the sample that may still change its cluster: the last rounds cost a fifth and change nothing."""
 _LIBRARY_ROUNDS = 30
 _SETTLED = 0.001
 """On the whole library k-means stops when fewer than one song in 1,000 still changes its cluster."""
@@ -122,7 +124,7 @@ class KMeansGrouping:
     @classmethod
     def fit(cls, points: Float32, seeds: NDArray[np.int64]) -> KMeansGrouping:
         """Group the sample, beginning with the rows `seeds` as centres."""
-        partition = lloyd(points, points[seeds], max_iter=_SAMPLE_ROUNDS)
+        partition = lloyd(points, points[seeds], max_iter=_SAMPLE_ROUNDS, still_moving=_SAMPLE_SETTLED)
         return cls(partition.labels, np.asarray(partition.centres, dtype=np.float32))
 
     def extend(self, points: Float32) -> Labels:
