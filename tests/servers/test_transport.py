@@ -208,7 +208,7 @@ def test_writing_is_not_redirected_but_told() -> None:
 def test_a_redirect_to_nowhere_is_told() -> None:
     answer, _ = answers(httpx.Response(302, headers={"Location": "http://nas:port/"}))
     http, _ = transport(answer)
-    with pytest.raises(ServerRefused, match="no address; check JELLYFIN_URL"):
+    with pytest.raises(ServerUnreachable, match="Invalid URL in location header"):
         http.get("Items")
 
 

@@ -278,7 +278,7 @@ class Transport:
                 return response
             target = response.headers.get("Location", "")
             response.close()
-            url = self._redirect_target(request, target)
+            url = request.url.join(target)
             if request.method != "GET":
                 raise ServerRefused(
                     f"{self.address} sends us on to {_without_query(url)}; set {self._variable} to the "
@@ -289,14 +289,6 @@ class Transport:
         raise ServerRefused(
             f"{self.address} sends us round in circles; check {self._variable} and the proxy before it"
         )
-
-    def _redirect_target(self, request: httpx.Request, target: str) -> httpx.URL:
-        try:
-            return request.url.join(target)
-        except httpx.InvalidURL as e:
-            raise ServerRefused(
-                f"{self.address} sends us on to something that is no address; check {self._variable}"
-            ) from e
 
     def _redirected(self, request: httpx.Request, url: httpx.URL, *, trusted: bool) -> httpx.Request:
         secret_headers = {"host", "cookie"} if trusted else {"host", "cookie", "authorization"}
