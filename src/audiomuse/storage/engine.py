@@ -221,9 +221,19 @@ def open_postgresql(url: str) -> Database:
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=27,
-        # A prepared statement belongs to one connection, which a pooler in between (pgbouncer) may change.
-        connect_args={"connect_timeout": 10, "application_name": "audiomuse", "prepare_threshold": None},
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "audiomuse",
+            # A prepared statement belongs to one connection, which a pooler in between may change.
+            "prepare_threshold": None,
+            # Notice within half a minute that the line to the server is cut.
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     )
+    sa.event.listen(engine, "connect", _set_up_postgresql)
     label = f"PostgreSQL database {parsed.database} on {parsed.host or 'this machine'}"
     database = Database(engine, label)
     with database.read() as connection:
@@ -245,6 +255,20 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    """Have the server, too, give up on us: a machine that is cut off must not keep its locks."""
+    with connection.cursor() as cursor:
+        for name, value in (
+            ("idle_in_transaction_session_timeout", "60s"),
+            ("lock_timeout", "30s"),
+            ("tcp_keepalives_idle", "15"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+        ):
+            cursor.execute(f"SET {name} = '{value}'")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:
