@@ -66,5 +66,5 @@ def test_models_of_a_process_are_loaded_and_let_go_together():
     models = Models()
     models.load()
     before = models.describe(random_patches(1))
-    models.unload_if_idle(0)
+    models.unload()
     np.testing.assert_array_equal(models.describe(random_patches(1))[0], before[0])

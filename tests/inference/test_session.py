@@ -23,11 +23,10 @@ def test_outputs_come_in_the_promised_order():
     assert [output.shape for output in model.run(patches=PATCH)] == [(1, 50), (1, 200)]
 
 
-def test_an_idle_model_is_let_go_and_comes_back():
+def test_a_model_is_let_go_and_comes_back():
     model = OnnxModel(WEIGHTS, **PROMISED)
     before = model.run(patches=PATCH)
-    assert not model.unload_if_idle(3600)
-    assert model.unload_if_idle(0)
+    model.unload()
     assert not model.is_loaded
     for a, b in zip(before, model.run(patches=PATCH), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -40,7 +39,6 @@ def test_a_model_can_be_loaded_twice_and_unloaded_twice():
     model.unload()
     model.unload()
     assert not model.is_loaded
-    assert not model.unload_if_idle(0)
 
 
 def test_a_missing_model_is_named(tmp_path):

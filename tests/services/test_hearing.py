@@ -142,6 +142,14 @@ def test_a_child_that_has_grown_is_replaced(song):
         assert listener.hear(song).duration_s == pytest.approx(6.0)
 
 
+def test_an_idle_child_is_ended_and_the_next_song_gets_a_new_one(song):
+    with IsolatedListener(HearingConfig(), idle_s=0.1) as listener:
+        listener.hear(song)
+        while listener.child_pid is not None:
+            time.sleep(0.05)
+        assert listener.hear(song).duration_s == pytest.approx(6.0)
+
+
 def test_many_songs_leave_memory_flat(listener, song):
     for _ in range(5):
         listener.hear(song)

@@ -58,7 +58,7 @@ class Models:
         self._musicnn.session.load()
         self._tempo_cnn.session.load()
 
-    def unload_if_idle(self, seconds: float) -> None:
-        """Let go of the models that were not used for `seconds`."""
-        self._musicnn.session.unload_if_idle(seconds)
-        self._tempo_cnn.session.unload_if_idle(seconds)
+    def unload(self) -> None:
+        """Give the memory of our own models back; what is used again is loaded again."""
+        self._musicnn.session.unload()
+        self._tempo_cnn.session.unload()

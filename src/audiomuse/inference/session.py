@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,6 @@ class OnnxModel:
         self._outputs = outputs
         self._sha256 = sha256
         self._session: Any = None
-        self._last_used = 0.0
         self._lock = threading.RLock()
 
     @property
@@ -67,20 +65,11 @@ class OnnxModel:
                 _check_shapes(self._path, "input", session.get_inputs(), self._inputs)
                 _check_shapes(self._path, "output", session.get_outputs(), self._outputs)
                 self._session = session
-            self._last_used = time.monotonic()
 
     def unload(self) -> None:
         """Give the memory back. The next run loads again."""
         with self._lock:
             self._session = None
-
-    def unload_if_idle(self, seconds: float) -> bool:
-        """Unload if it was not used for `seconds`; return whether that was so."""
-        with self._lock:
-            is_idle = self._session is not None and time.monotonic() - self._last_used >= seconds
-            if is_idle:
-                self._session = None
-            return is_idle
 
     def run(self, **inputs: Float32) -> tuple[Float32, ...]:
         """Run the model; return its outputs in the promised order.
@@ -96,7 +85,6 @@ class OnnxModel:
                 results = self._session.run(list(self._outputs), inputs)
             except Exception as e:  # the runtime's own exceptions share no base class
                 raise ModelError(f"{self._path.name} failed: {e}") from e
-            self._last_used = time.monotonic()
         return tuple(np.asarray(result, np.float32) for result in results)
 
     def _read(self) -> bytes:

@@ -11,8 +11,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from audiomuse.services.hearing_wire import HearingConfig, config_to_json, featu
 from audiomuse.settings import Settings
 
 _START_TIMEOUT_S = 120.0
+_IDLE_S = 300.0
 _RECYCLE_MB: Mapping[str, int] = {"native": 700, "essentia": 4000}
 """A child that holds more than this after a song is replaced before the next one."""
 _ONE_THREAD = {
@@ -93,8 +94,9 @@ class IsolatedListener:
     """Hears songs in a child process that is reused, watched and replaced.
 
     The child starts with the first song and serves many. It is killed when a song takes longer than
-    `config.timeout_s`, when the listener is closed, and replaced when it crashed or has grown too large. It
-    ends by itself when this process dies.
+    `config.timeout_s`, when the listener is closed, and when there was nothing to hear for a while, which
+    gives all its memory back; it is replaced when it crashed or has grown too large. It ends by itself when
+    this process dies.
 
     Parameters
     ----------
@@ -102,10 +104,16 @@ class IsolatedListener:
         What the child is told.
     recycle_mb : int or None
         Replace the child when it holds more than this after a song; None for a default by backend.
+    idle_s : float
+        End the child after this time without a song, in seconds.
     """
 
-    def __init__(self, config: HearingConfig, *, recycle_mb: int | None = None) -> None:
+    def __init__(
+        self, config: HearingConfig, *, recycle_mb: int | None = None, idle_s: float = _IDLE_S
+    ) -> None:
         self._config = config
+        self._idle_s = idle_s
+        self._idle_timer: threading.Timer | None = None
         self._recycle_mb = recycle_mb or _RECYCLE_MB[config.backend]
         self._turn = threading.Lock()
         self._child: _Child | None = None
@@ -116,7 +124,7 @@ class IsolatedListener:
     def features_version(self) -> str:
         """What makes its numbers (asks the child the first time)."""
         if not self._version:
-            with self._turn:
+            with self._busy():
                 self._running_child()
         return self._version
 
@@ -138,7 +146,7 @@ class IsolatedListener:
         ListeningStopped
             If the listener is closed, before or meanwhile.
         """
-        with self._turn:
+        with self._busy():
             child = self._running_child()
             answer = self._ask(child, {"path": str(path)}, self._config.timeout_s, what=path.name)
             if answer.get("rss_mb", 0) > self._recycle_mb:
@@ -158,13 +166,36 @@ class IsolatedListener:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _running_child(self) -> _Child:
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Have the child for oneself, and start to count its idle time afterwards."""
+        with self._turn:
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
+            try:
+                yield
+            finally:
+                self._idle_timer = threading.Timer(self._idle_s, self._end_idle_child)
+                self._idle_timer.daemon = True
+                self._idle_timer.start()
+
+    def _end_idle_child(self) -> None:
+        with self._turn:
+            if self._idle_timer is threading.current_thread():  # else a song came in between
+                self._end_child()
+
+    def _refuse_if_closed(self) -> None:
         if self._is_closed:
+            self._end_child()
             raise ListeningStopped("the listener is closed")
+
+    def _running_child(self) -> _Child:
+        self._refuse_if_closed()
         if self._child is not None and not self._child.is_alive:  # it died between two songs: nobody's fault
             self._end_child()
         if self._child is None:
             child = self._child = _Child()
+            self._refuse_if_closed()  # by another thread, while the child started
             try:
                 answer = self._ask(child, config_to_json(self._config), _START_TIMEOUT_S, what="the analyser")
             except AudioError as e:

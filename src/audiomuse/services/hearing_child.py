@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from audiomuse.audio import FEATURES_VERSION, AnalysisOptions, AudioModels, analyse
+from audiomuse.audio import FEATURES_VERSION, AnalysisOptions, analyse
 from audiomuse.errors import AudioError, ModelError
 from audiomuse.inference import Models, MoodHead
 from audiomuse.inference.essentia_chain import FEATURES_VERSION as ESSENTIA_VERSION
@@ -34,9 +34,9 @@ _NICENESS = 5
 class InProcessListener:
     """Hears songs in this process, with our own analysis."""
 
-    def __init__(self, models: AudioModels, options: AnalysisOptions | None = None) -> None:
+    def __init__(self, models: Models, options: AnalysisOptions) -> None:
         self._models = models
-        self._options = options or AnalysisOptions()
+        self._options = options
 
     @property
     def features_version(self) -> str:
@@ -48,7 +48,8 @@ class InProcessListener:
         return analyse(path, models=self._models, options=self._options)
 
     def close(self) -> None:
-        """Nothing is held that would have to be given back."""
+        """Give the memory of the models back."""
+        self._models.unload()
 
 
 class EssentiaListener:
