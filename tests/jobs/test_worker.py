@@ -141,6 +141,7 @@ def strike(machine: Machine, random_one: random.Random) -> None:
             )
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_nothing(machine: Machine) -> None:
     random_one = random.Random(7)
     machine.start_worker()

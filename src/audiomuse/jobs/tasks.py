@@ -46,8 +46,8 @@ def pump(self: Task, job_id: str, token: int | None) -> None:
 @shared_task(name=RUN_SCHEDULED, bind=True)  # type: ignore[untyped-decorator]
 def run_scheduled(self: Task, kind: str) -> None:
     """Start the job that a schedule asks for."""
-    services = _services(self.app)
     try:
+        services = _services(self.app)
         job = services.start_analysis() if kind == ANALYSIS else services.start_clustering(publish=True)
     except JobConflict:
         log.info("the schedule finds a job running already", kind=kind)

@@ -213,7 +213,7 @@ class Pump:
     def _fail_job(self, error: str) -> None:
         log.error("job failed", error=error)
         self._stop.set()
-        self._store.fail_job(self._job_id, error, owner=self._owner)
+        self._patiently(lambda: self._store.fail_job(self._job_id, error, owner=self._owner))
 
     def _give_back(self, item: JobItem) -> None:
         self._patiently(lambda: self._store.items.release(self._job_id, self._owner, [item.key]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from audiomuse.errors import StorageError
+from audiomuse.errors import StorageError, StorageUnreachable
 from audiomuse.model import JobState
 from audiomuse.storage.engine import Database
 from audiomuse.storage.job_store.items import MAX_ATTEMPTS, ItemPlan, ItemRows, Pace
@@ -55,6 +55,8 @@ class JobStore:
         """
         try:
             return self._fail_job(job_id, error, owner)
+        except StorageUnreachable:
+            raise
         except StorageError:
             if self._reserve is None or not self._reserve.spend():
                 raise
