@@ -23,7 +23,7 @@ from audiomuse.clustering import SearchResult, WarmStart, search
 from audiomuse.features import artist_codes
 from audiomuse.features.planted import PlantedLibrary, planted_library
 from audiomuse.model import MSD_TAGS, FeatureMatrix, Float32, Playlist
-from audiomuse.playlists import PlaylistSet, build_playlists, match_playlists, order_for_flow
+from audiomuse.playlists import PlaylistOptions, PlaylistSet, build_playlists, match_playlists, order_for_flow
 from audiomuse.playlists.gate import rows_by_label, two_nearest
 from audiomuse.playlists.names import tempo_word
 from audiomuse.playlists.order import flow_costs, flow_summary
@@ -54,28 +54,23 @@ def compare(size: int) -> None:
     matrix = library.matrix
     found = search(matrix, runs=SEARCH_RUNS, seed=1)
     Z = found.space.transform(matrix)
-    started = time.process_time()
-    ours = build_playlists(matrix, Z, found.clustering, seed=1)
-    seconds = time.process_time() - started
+    ours: list[PlaylistSet] = []
+    for recipe, options in (
+        ("ours", PlaylistOptions()),
+        ("ours-one-per-cluster", PlaylistOptions(max_lists_per_cluster=1)),
+    ):
+        started = time.process_time()
+        ours.append(build_playlists(matrix, Z, found.clustering, options, seed=1))
+        seconds = time.process_time() - started
+        rows = as_rows(matrix, ours[-1].playlists)
+        say("playlists", size=size, recipe=recipe, cpu_s=seconds, **facts(library, Z, rows))
     started = time.process_time()
     original = original_lists(matrix, Z, found)
     original_seconds = time.process_time() - started
-    lists = [rows for rows, _ in as_rows(matrix, ours.playlists)]
-    say(
-        "playlists",
-        size=size,
-        recipe="ours",
-        cpu_s=seconds,
-        **facts(library, Z, lists),
-        **named(ours.playlists),
-    )
-    say(
-        "playlists", size=size, recipe="original", cpu_s=original_seconds,
-        **facts(library, Z, [rows for rows, _ in original]), unique_names=unique([n for _, n in original]),
-    )  # fmt: skip
-    for sentence in ours.adapted:
+    say("playlists", size=size, recipe="original", cpu_s=original_seconds, **facts(library, Z, original))
+    for sentence in ours[0].adapted:
         print(f"# adapted at {size}: {sentence}")
-    orders(matrix, Z, lists)
+    orders(matrix, Z, [rows for rows, _ in as_rows(matrix, ours[0].playlists)])
 
 
 def original_lists(matrix: FeatureMatrix, Z: Float32, found: SearchResult) -> list[tuple[Rows, str]]:
@@ -98,8 +93,9 @@ def original_lists(matrix: FeatureMatrix, Z: Float32, found: SearchResult) -> li
     return lists
 
 
-def facts(library: PlantedLibrary, Z: Float32, lists: Sequence[Rows]) -> dict[str, float]:
-    """What can be measured of songs in lists, whatever made them."""
+def facts(library: PlantedLibrary, Z: Float32, named: Sequence[tuple[Rows, str]]) -> dict[str, float]:
+    """What can be measured of named lists, whatever made them."""
+    lists = [rows for rows, _ in named]
     artists = artist_codes(library.matrix.artists).astype(np.intp)
     spread = 2.0 * float(Z.var(axis=0, dtype=np.float64).sum())
     recording = np.where(library.copy_of >= 0, library.copy_of, np.arange(len(library.style)))
@@ -114,6 +110,7 @@ def facts(library: PlantedLibrary, Z: Float32, lists: Sequence[Rows]) -> dict[st
         "styles_with_a_list": len({s for s, _ in styles}) / len(np.unique(library.style[library.style >= 0])),
         "coherence": float(np.mean([coherence(Z, rows, artists, spread) for rows in lists])),
         "artists_per_list": float(np.mean([len(np.unique(artists[rows])) for rows in lists])),
+        "unique_names": unique([name for _, name in named]),
         "copies_per_list": float(np.mean([len(rows) - len(np.unique(recording[rows])) for rows in lists])),
     }
 
@@ -127,10 +124,6 @@ def majority(styles: NDArray[np.int32]) -> tuple[int, float]:
     return style, count / len(known)
 
 
-def named(playlists: Sequence[Playlist]) -> dict[str, float]:
-    return {"unique_names": unique([playlist.name for playlist in playlists])}
-
-
 def unique(names: Sequence[str]) -> float:
     return len({name.casefold() for name in names}) / max(len(names), 1)
 
@@ -138,7 +131,7 @@ def unique(names: Sequence[str]) -> float:
 def orders(matrix: FeatureMatrix, Z: Float32, lists: Sequence[Rows]) -> None:
     """Print how smooth several orders of the same lists are."""
     rng = np.random.default_rng(0)
-    lists = [rows for rows in lists if len(rows) >= 20][:200]
+    lists = [rows for rows in lists if len(rows) >= 8][:200]
     for name, order in (
         ("shuffle", lambda rows: rng.permutation(rows)),
         ("by_tempo", lambda rows: rows[np.argsort(matrix.tempo_bpm[rows], kind="stable")]),

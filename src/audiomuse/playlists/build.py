@@ -177,8 +177,10 @@ def _draft_all(
         drafts.extend(
             draft_cluster(library, pool, at_home, cluster=cluster, options=options, sizes=sizes, rng=rng)
         )
-    in_lists = np.concatenate([draft.rows for draft in drafts]) if drafts else np.zeros(0, dtype=np.intp)
-    drafts = place_leftovers(library, drafts, np.setdiff1d(np.flatnonzero(passed), in_lists), sizes)
+    if drafts and not options.max_lists_per_cluster:
+        # Where lists are limited, songs are left over by choice.
+        in_lists = np.concatenate([draft.rows for draft in drafts])
+        drafts = place_leftovers(library, drafts, np.setdiff1d(np.flatnonzero(passed), in_lists), sizes)
     if not drafts and free.any():
         drafts = _one_list_of_all(library, np.flatnonzero(free), heirs, options, sizes, seed)
         adapted = (*adapted, "No group of songs was large enough for a list, so one list was made of all.")

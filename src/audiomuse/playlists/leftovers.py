@@ -1,8 +1,8 @@
 """A second chance for songs that found no room among their own kind.
 
 Where one artist fills a cluster, its songs beyond the cap are in no list. Some of them lie inside a list
-of a neighbouring cluster, no farther from its centre than its own songs; those are taken in while there is
-room.
+of a neighbouring cluster, nearer to its centre than its own outermost songs; those are taken in while there
+is room.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from audiomuse.playlists.options import AdaptedSizes
 
 Rows = NDArray[np.intp]
 
+_FITS = 0.9
+"""A song fits a list when it is nearer to the centre than the outermost tenth of the list's own songs."""
 _LISTS_TRIED = 4
 _BLOCK = 4096
 
@@ -64,7 +66,7 @@ class _OpenList:
     def __init__(self, library: Library, draft: Draft, sizes: AdaptedSizes) -> None:
         X = library.Z[draft.rows]
         self.center: Float32 = X.mean(axis=0)
-        self.radius = float(np.sqrt(((X - self.center) ** 2).sum(axis=1).max()))
+        self.radius = float(np.quantile(np.sqrt(((X - self.center) ** 2).sum(axis=1)), _FITS))
         self.guests: list[int] = []
         self._library = library
         self._room = sizes.max_songs - len(draft.rows)
