@@ -65,12 +65,10 @@ class MemoryStand:
         tracks = list(FolderServer(music).all_tracks())
         files = {track.id: music / str(track.path) for track in tracks}
         # Half of it as bytes ("downloaded"), half as files.
-        audio = {
+        audio: dict[str, bytes | Path] = {
             id_: file.read_bytes() if number % 2 else file for number, (id_, file) in enumerate(files.items())
         }
-        self._audio: dict[str, bytes | Path] = dict(audio)
-        self._server = MemoryServer(tracks, self._audio)
-        self._server._audio = self._audio
+        self._server = MemoryServer(tracks, audio)
 
     def open(self, libraries: tuple[str, ...] = ()) -> MediaServer:
         return self._server
@@ -87,7 +85,7 @@ class MemoryStand:
         del self._server.held[remote_id]
 
     def lose_audio(self, track: Track) -> None:
-        del self._audio[track.id]
+        del self._server.audio[track.id]
 
     def library_name(self) -> str:
         return "Music"

@@ -135,6 +135,16 @@ def test_a_file_that_was_tagged_since_the_listing_is_taken_at_its_own_word(tmp_p
         assert data == DATA
 
 
+def test_a_body_in_chunks_shows_its_own_end(tmp_path: Path) -> None:
+    chunked = head("200 OK", Content_Type="audio/flac", Transfer_Encoding="chunked", Last_Modified=DATE)
+    body = b"%x\r\n%b\r\n" % (SIZE, DATA)
+    with (
+        wire_server([chunked, body], [chunked, body, b"0\r\n\r\n"]) as server,  # first without its end
+        fetched(server, tmp_path, expected_size=SIZE - 7) as data,
+    ):
+        assert data == DATA
+
+
 def test_a_download_that_keeps_breaking_off_at_one_place_is_given_up(tmp_path: Path) -> None:
     broken = [rest(5000)]
     with (

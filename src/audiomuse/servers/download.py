@@ -71,7 +71,7 @@ def downloaded(
     suffix : str or None
         File name extension, which some decoders look at.
     expected_size : int or None
-        Bytes that the server listed; believed if the answer itself has no length.
+        Bytes that the server listed; believed if the answer itself does not show where it ends.
     patience, sleep
         How often in a row to go on after no byte came; how to wait.
 
@@ -150,7 +150,7 @@ class _Download:
                 with _storage_errors(self._into):
                     self._file.write(chunk)
         arrived = self._file.tell()
-        if total is None:
+        if total is None and not _tells_its_end(response):
             total = self._expected_size
         if total is not None and arrived != total:
             if arrived > total:
@@ -232,6 +232,12 @@ def _chunks(response: httpx.Response) -> Iterator[bytes]:
         yield from response.iter_raw()
     except httpx.TransportError as e:
         raise ServerUnreachable(f"the server broke off while playing: {str(e) or type(e).__name__}") from e
+
+
+def _tells_its_end(response: httpx.Response) -> bool:
+    """Tell whether a body that breaks off early would have been noticed while it was read."""
+    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    return chunked or "Content-Length" in response.headers
 
 
 def _validator(response: httpx.Response) -> str | None:

@@ -38,6 +38,8 @@ class MemoryServer:
 
     Attributes
     ----------
+    audio : dict of str to bytes or Path
+        As given; tests may take audio away.
     held : dict of str to tuple
         The playlists by id: ``(name, track ids)``; tests may put playlists of "other people" in.
     playlist_covers : dict of str to bytes
@@ -54,7 +56,7 @@ class MemoryServer:
         name: str = "memory",
     ) -> None:
         self._tracks = {track.id: track for track in tracks}
-        self._audio = dict(audio or {})
+        self.audio: dict[str, bytes | Path] = dict(audio or {})
         self._albums = list(albums) if albums is not None else _albums_of(self._tracks.values())
         self._covers = dict(covers or {})
         self._name = name
@@ -173,7 +175,7 @@ class MemoryServer:
 
     def _audio_of(self, track: Track) -> bytes | Path:
         try:
-            return self._audio[track.id]
+            return self.audio[track.id]
         except KeyError:
             raise TrackMissing(f"the audio of {track.title!r} is gone") from None
 
