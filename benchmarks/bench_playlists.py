@@ -107,7 +107,8 @@ def facts(library: PlantedLibrary, Z: Float32, named: Sequence[tuple[Rows, str]]
         "at_least_20": len(playable) / max(len(lists), 1),
         "coverage": len(np.unique(covered)) / len(library.style),
         "purity": float(np.mean([share for _, share in styles])),
-        "styles_with_a_list": len({s for s, _ in styles}) / len(np.unique(library.style[library.style >= 0])),
+        "styles_with_a_list": len({s for s, _ in styles if s >= 0})
+        / len(np.unique(library.style[library.style >= 0])),
         "coherence": float(np.mean([coherence(Z, rows, artists, spread) for rows in lists])),
         "artists_per_list": float(np.mean([len(np.unique(artists[rows])) for rows in lists])),
         "unique_names": unique([name for _, name in named]),
