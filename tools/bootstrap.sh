@@ -129,7 +129,7 @@ install_test_tools() {
 
 missing_test_tools() {
   local missing=""
-  has chromium || has chromium-browser || has google-chrome || missing+=" chromium"
+  has chromium || missing+=" chromium"
   has redis-server || has valkey-server || missing+=" redis-server"
   has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=" postgresql"
   has ffmpeg || missing+=" ffmpeg"
