@@ -295,8 +295,29 @@ def test_audio_that_is_given_to_nobody_is_missing(fake: FakeJellyfin, tmp_path: 
     network = FaultyTransport(httpx.WSGITransport(fake.app), "forbidden", 3, times=99)
     barred = JellyfinServer(httpx.Client(transport=network), "http://nas", KEY)
     assert barred.libraries()
-    with pytest.raises(TrackMissing, match="does not give the file"), barred.open_audio(track, tmp_path):
+    with (
+        pytest.raises(TrackMissing, match="does not give it to this account"),
+        barred.open_audio(track, tmp_path),
+    ):
         pass
+
+
+def test_one_file_that_the_server_cannot_read_does_not_end_the_run(
+    fake: FakeJellyfin, tmp_path: Path
+) -> None:
+    server = open_fake(fake)
+    broken, sound, *_ = server.all_tracks()
+    real_file = fake.file
+
+    def unreadable(itemId: str) -> object:
+        return ("Error processing request.", 500) if itemId == broken.id else real_file(itemId)
+
+    for way in ("Download", "File"):
+        fake.app.view_functions[f"GET /Items/<itemId>/{way}"] = unreadable
+    with pytest.raises(TrackMissing, match="Jellyfin cannot read it"), server.open_audio(broken, tmp_path):
+        pass
+    with server.open_audio(sound, tmp_path) as audio:
+        assert audio.path.exists()
 
 
 def test_a_mounted_library_is_read_without_download(fake: FakeJellyfin, tmp_path: Path) -> None:

@@ -223,16 +223,19 @@ class JellyfinServer:
         def open_response(*, headers: Mapping[str, str], accept: Collection[int]) -> Iterator[httpx.Response]:
             for way in ways:
                 path = f"Items/{_segment(track.id)}/{way}"
-                context = self._session.stream(path, headers=headers, accept=(*accept, 403, 404))
+                context = self._session.stream(path, headers=headers, accept=(*accept, 403, 404, 500))
                 with context as response:
                     if response.status_code == 404:
                         raise TrackMissing(f"Jellyfin no longer has the file of {track.title!r}")
-                    if response.status_code == 403:
-                        self._may_download = self._may_download and way != "Download"
+                    if response.status_code in (403, 500):
+                        refused = response.status_code
+                        self._may_download = self._may_download and (way, refused) != ("Download", 403)
                         continue
                     yield response
                     return
-            raise TrackMissing(f"Jellyfin does not give the file of {track.title!r} to this account")
+            # 500 is what one file that Jellyfin's own user may not read looks like.
+            reason = "cannot read it" if refused == 500 else "does not give it to this account"
+            raise TrackMissing(f"the file of {track.title!r} is listed, but Jellyfin {reason}")
 
         return open_response
 

@@ -209,7 +209,7 @@ class SubsonicServer:
                 except ServerError as e:
                     if is_gone(e):
                         raise TrackMissing(f"the server no longer has the file of {track.title!r}") from e
-                    if _is_forbidden(e):
+                    if _is_of_this_file(e):
                         continue
                     raise
                 try:
@@ -272,7 +272,8 @@ def _date(text: str | None) -> datetime | None:
     return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def _is_forbidden(error: ServerError) -> bool:
+def _is_of_this_file(error: ServerError) -> bool:
+    """Tell whether an error may concern one file or one way to get it, and not the server as a whole."""
     if isinstance(error, SubsonicRefused):
         return error.code == _NOT_ALLOWED
     return isinstance(error, RefusedStatus) and error.status == 403
