@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Any
@@ -9,19 +10,40 @@ from typing import Any
 import click
 
 from audiomuse import __version__
-from audiomuse.cli.analyze import analyze
-from audiomuse.cli.cluster import cluster
-from audiomuse.cli.inspect import inspect
-from audiomuse.cli.maintenance import backup, doctor, report, restore
-from audiomuse.cli.playlists import playlists
-from audiomuse.cli.serve import demo, up, web, worker
 from audiomuse.errors import AudioMuseError
 
 INTERRUPTED = 130
 
+_COMMANDS = {
+    "up": "serve",
+    "web": "serve",
+    "worker": "serve",
+    "demo": "demo",
+    "analyze": "analyze",
+    "cluster": "cluster",
+    "playlists": "playlists",
+    "inspect": "inspect",
+    "doctor": "maintenance",
+    "report": "maintenance",
+    "backup": "maintenance",
+    "restore": "maintenance",
+}
+"""Each command and its module. Only the module of the command at hand is imported: `inspect` has no need of
+a database, and nobody should wait for scikit-learn to read a help text."""
+
 
 class AudioMuseGroup(click.Group):
-    """Shows an expected error as one sentence on stderr, never as a traceback."""
+    """Finds commands in their modules, and shows an expected error as one sentence, never as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"audiomuse.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,10 +64,6 @@ def cli() -> None:
 
     Every parameter can also be set in the environment; see docs/settings.md.
     """
-
-
-for command in (up, web, worker, demo, analyze, cluster, playlists, inspect, doctor, report, backup, restore):
-    cli.add_command(command)
 
 
 def main() -> None:
