@@ -379,7 +379,7 @@ def test_an_owner_of_this_process_lives_and_a_dead_one_is_known() -> None:
     code = "from audiomuse.services.owners import new_owner; print(new_owner())"
     owner = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert is_dead(owner.strip())
-    assert not is_dead("another-host|boot|ns|1|1|x")
+    assert not is_dead("another-host+boot+ns+1+1+x")
     assert not is_dead("nonsense")
 
 

@@ -15,6 +15,7 @@ from audiomuse.jobs.live import LiveSettings
 from audiomuse.jobs.tasks import ANALYSIS, CLUSTERING
 from audiomuse.model import Job
 from audiomuse.services.jobs import JobEngine
+from audiomuse.services.temp_space import clear_abandoned
 from audiomuse.settings import Settings
 from audiomuse.storage import JobStore
 
@@ -81,6 +82,7 @@ class Sweeper:
         self._show_alive()
         self._engine.sweep()
         settings = self._settings.current()
+        clear_abandoned(settings.temp_dir)
         now = datetime.now().astimezone()
         quiet = is_quiet(settings.quiet_hours, now.time())
         active = {job.id: job for job in self._store.jobs.active()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from audiomuse.errors import AudioError, ParameterError, TrackMissing
@@ -15,6 +14,7 @@ from audiomuse.services.job_handlers import Interrupted, JobContext, JobHandler,
 from audiomuse.services.listeners import ListenerPool
 from audiomuse.services.listing import list_library
 from audiomuse.services.preflight import preflight
+from audiomuse.services.temp_space import TempSpace
 from audiomuse.storage import ItemPlan, MusicStore
 
 KIND = "analysis"
@@ -46,7 +46,7 @@ class AnalysisHandler(JobHandler):
     listeners : ListenerPool
     features_version : str
         Of the listeners. Songs that have features of it are not heard again.
-    temp_dir : Path
+    temp : TempSpace
         For downloads.
     """
 
@@ -60,13 +60,13 @@ class AnalysisHandler(JobHandler):
         listeners: ListenerPool,
         *,
         features_version: str,
-        temp_dir: Path,
+        temp: TempSpace,
     ) -> None:
         self._music = music
         self._server = server
         self._listeners = listeners
         self._version = features_version
-        self._temp_dir = temp_dir
+        self._temp = temp
 
     def plan(self, parameters: Mapping[str, Any]) -> Sequence[ItemPlan]:
         """Return the item that lists; the songs follow from it.
@@ -88,7 +88,8 @@ class AnalysisHandler(JobHandler):
         with ExitStack() as resources:
             track = self._music.tracks.get(item.key)
             try:
-                audio = resources.enter_context(self._server().open_audio(track, self._temp_dir))
+                into = resources.enter_context(self._temp.room_for(track.size_bytes, context.wait))
+                audio = resources.enter_context(self._server().open_audio(track, into))
             except TrackMissing as e:
                 self._remember_failure(item.key, "missing", str(e))
                 raise

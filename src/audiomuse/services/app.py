@@ -24,6 +24,7 @@ from audiomuse.services.library import LibraryCache, LibraryView
 from audiomuse.services.listeners import ListenerPool
 from audiomuse.services.playlist_job import ClusteringHandler
 from audiomuse.services.publishing import PublishReport, publish_playlists, unpublish_playlist
+from audiomuse.services.temp_space import TempSpace
 from audiomuse.settings import Settings, load_settings
 from audiomuse.storage import JobStore, MusicStore, open_job_store, open_music_store
 
@@ -67,7 +68,7 @@ class Services:
                 self.server,
                 self._listeners,
                 features_version=self.features_version,
-                temp_dir=settings.temp_dir,
+                temp=TempSpace(settings.temp_dir, settings.max_temp_mb),
             ),
             ClusteringHandler(music, self.server, features_version=self.features_version),
         )

@@ -7,14 +7,15 @@ import socket
 import uuid
 from pathlib import Path
 
-_SEPARATOR = "|"
+_SEPARATOR = "+"  # neither in host names nor forbidden in file names
 
 
 def new_owner() -> str:
     """Return a name for one worker thread of this process, unique in space and time.
 
-    It tells enough for another process of the same machine to find out that this one has died: host,
-    boot, process name space (containers share a host's name at times, but never that), pid, start time.
+    It may be a file name, and tells enough for another process of the same machine to find out that this
+    one has died: host, boot, process name space (containers share a host's name at times, but never that),
+    pid, start time.
     """
     pid = os.getpid()
     parts = (socket.gethostname(), _boot(), _name_space(), str(pid), _started(pid), uuid.uuid4().hex[:12])
@@ -31,7 +32,7 @@ def is_dead(owner: str) -> bool:
         return False
     if boot != _boot():
         return True
-    return _started(int(pid)) != started
+    return pid.isdigit() and _started(int(pid)) != started
 
 
 def _boot() -> str:
@@ -41,7 +42,7 @@ def _boot() -> str:
 
 def _name_space() -> str:
     try:
-        return os.readlink("/proc/self/ns/pid")
+        return "".join(c for c in os.readlink("/proc/self/ns/pid") if c.isdigit())
     except OSError:
         return ""
 

@@ -284,7 +284,7 @@ class _Shelf:
     def __enter__(self) -> _Shelf:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_exception: object) -> None:
         """Free what was prepared in vain."""
         for _, preparing in self._waiting:
             if not preparing.cancel():

@@ -1,0 +1,75 @@
+"""Downloaded audio takes bounded room, and none of it outlives the process that downloaded it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from audiomuse.services.owners import is_dead, new_owner
+
+_UNKNOWN_SIZE = 64 * 2**20
+_LOOK_EVERY_S = 0.5
+
+
+class TempSpace:
+    """The part of TEMP_DIR that this process uses, and the room that all processes share.
+
+    Every download has a folder of its own, named after the process: so another one can tell what a killed
+    process left behind, and delete it at once.
+
+    Parameters
+    ----------
+    folder : Path
+        TEMP_DIR.
+    limit_mb : int
+        MAX_TEMP_MB, for all processes of this machine together.
+    """
+
+    def __init__(self, folder: Path, limit_mb: int) -> None:
+        self._folder = folder
+        self._limit = limit_mb * 2**20
+
+    @contextmanager
+    def room_for(self, size_bytes: int | None, wait: Callable[[float], None]) -> Iterator[Path]:
+        """Wait until a file of that size fits, and yield the folder for it.
+
+        A file larger than the limit is let in as soon as it is alone: better than never. Files of processes
+        that started waiting at the same moment may exceed the limit by one file each.
+
+        Parameters
+        ----------
+        size_bytes : int or None
+            As the server listed it; None counts as 64 MB.
+        wait : callable
+            Sleeps that many seconds, or raises to give up.
+        """
+        expected = _UNKNOWN_SIZE if size_bytes is None else size_bytes
+        while (used := self.used_bytes()) and used + expected > self._limit:
+            clear_abandoned(self._folder)
+            wait(_LOOK_EVERY_S)
+        own = self._folder / new_owner()
+        try:
+            yield own
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+    def used_bytes(self) -> int:
+        """Return how much all processes have downloaded right now."""
+        used = 0
+        for path in self._folder.rglob("*"):
+            with suppress(FileNotFoundError):  # deleted since it was listed
+                if path.is_file():
+                    used += path.stat().st_size
+        return used
+
+
+def clear_abandoned(folder: Path) -> int:
+    """Delete what processes of this machine that are dead left in TEMP_DIR; return how many folders."""
+    if not folder.is_dir():
+        return 0
+    dead = [path for path in folder.iterdir() if path.is_dir() and is_dead(path.name)]
+    for path in dead:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(dead)
