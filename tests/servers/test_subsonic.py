@@ -166,6 +166,20 @@ def test_who_may_not_download_streams_the_original(tmp_path: Path) -> None:
     assert fake.requests[-2:] == [("GET", "download"), ("GET", "stream")]
 
 
+@pytest.mark.parametrize("status", [403, 500])
+def test_one_file_that_the_server_cannot_read_does_not_end_the_run(status: int, tmp_path: Path) -> None:
+    fake = FakeSubsonic()
+    track = open_fake(fake).tracks("al-0")[0]
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        broken = "download" in request.url.path or "stream" in request.url.path
+        return httpx.Response(status) if broken else fake.handle(request)
+
+    server = SubsonicServer(httpx.Client(transport=httpx.MockTransport(handle)), "http://nas", LOGIN)
+    with pytest.raises(TrackMissing, match="does not give it"), server.open_audio(track, tmp_path):
+        pass
+
+
 def test_a_missing_cover_is_none() -> None:
     server = open_fake(FakeSubsonic())
     cover = server.cover("al-0")

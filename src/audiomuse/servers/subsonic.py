@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from audiomuse.errors import ServerError, ServerRefused, TrackMissing
+from audiomuse.errors import ServerRefused, TrackMissing
 from audiomuse.model import Album, Publication, Track
 from audiomuse.servers import playlists
 from audiomuse.servers.download import downloaded, player_stream
@@ -21,7 +21,7 @@ from audiomuse.servers.paging import Item, every_item
 from audiomuse.servers.protocol import AudioFile, AudioStream, Cover, Library, RemotePlaylist, ServerInfo
 from audiomuse.servers.subsonic_playlists import SubsonicPlaylists
 from audiomuse.servers.subsonic_session import Credentials, SubsonicRefused, SubsonicSession, is_gone
-from audiomuse.servers.transport import Params, RefusedStatus
+from audiomuse.servers.transport import Params
 
 _PAGE = 500
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -203,21 +203,25 @@ class SubsonicServer:
         @contextmanager
         def open_response(*, headers: Mapping[str, str], accept: Collection[int]) -> Iterator[httpx.Response]:
             for method, params in ways:
-                context = self._session.stream(method, params, headers=headers, accept=accept)
+                context = self._session.stream(method, params, headers=headers, accept=(*accept, 403, 500))
                 try:
                     response = context.__enter__()
-                except ServerError as e:
+                except ServerRefused as e:
                     if is_gone(e):
                         raise TrackMissing(f"the server no longer has the file of {track.title!r}") from e
-                    if _is_of_this_file(e):
+                    if isinstance(e, SubsonicRefused) and e.code == _NOT_ALLOWED:
                         continue
                     raise
                 try:
-                    yield response
+                    # 500 is what one file that the server itself may not read looks like.
+                    if response.status_code not in (403, 500):
+                        yield response
+                        return
                 finally:
                     context.__exit__(None, None, None)
-                return
-            raise TrackMissing(f"the server does not give the file of {track.title!r} to this account")
+            raise TrackMissing(
+                f"the file of {track.title!r} is listed, but the server does not give it to this account"
+            )
 
         return open_response
 
@@ -270,10 +274,3 @@ def _date(text: str | None) -> datetime | None:
     if date is None:
         return None
     return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def _is_of_this_file(error: ServerError) -> bool:
-    """Tell whether an error may concern one file or one way to get it, and not the server as a whole."""
-    if isinstance(error, SubsonicRefused):
-        return error.code == _NOT_ALLOWED
-    return isinstance(error, RefusedStatus) and error.status == 403
