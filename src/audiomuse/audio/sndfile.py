@@ -21,8 +21,10 @@ _BELIEVABLE_SAMPLES = 1 << 40
 class SndFile:
     """An open file with the interface of `decode.AudioFile`."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, error: type[Exception]) -> None:
         self._file = file
+        self._error = error
+        """What the library raises where a file is damaged."""
 
     @property
     def claimed_duration_s(self) -> float | None:
@@ -31,11 +33,14 @@ class SndFile:
         return samples / self._file.samplerate if 0 < samples < _BELIEVABLE_SAMPLES else None
 
     def blocks(self, start_s: float = 0.0) -> Iterator[Block]:
-        """Yield the samples from `start_s` to the end in blocks of at most `BLOCK_SAMPLES`."""
-        self._file.seek(min(int(start_s * self._file.samplerate), int(self._file.frames)))
-        while len(samples := self._file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
-            finite = np.clip(np.nan_to_num(samples.T), -_FULL_SCALES, _FULL_SCALES)
-            yield Block(np.ascontiguousarray(finite), int(self._file.samplerate))
+        """Yield the samples from `start_s` to the end, or to the first damage, in blocks."""
+        try:
+            self._file.seek(min(int(start_s * self._file.samplerate), int(self._file.frames)))
+            while len(samples := self._file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+                finite = np.clip(np.nan_to_num(samples.T), -_FULL_SCALES, _FULL_SCALES)
+                yield Block(np.ascontiguousarray(finite), int(self._file.samplerate))
+        except self._error:
+            return
 
     def packet_duration_s(self) -> float:
         """Return the length in seconds, which libsndfile knows without decoding."""
@@ -52,6 +57,6 @@ def open_with_sndfile(path: Path) -> SndFile | None:
     import soundfile
 
     try:
-        return SndFile(soundfile.SoundFile(path))
+        return SndFile(soundfile.SoundFile(path), soundfile.SoundFileError)
     except (soundfile.SoundFileError, OSError, TypeError):
         return None
