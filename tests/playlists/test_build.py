@@ -1,8 +1,12 @@
 """From a clustering to lists that a person would keep."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,6 +227,33 @@ def test_same_seed_same_playlists():
     assert [(p.id, p.name, p.entries) for p in one.playlists] == [
         (p.id, p.name, p.entries) for p in other.playlists
     ]
+
+
+_BUILD_AND_PRINT = """
+from audiomuse.features.planted import planted_library
+from audiomuse.features import fit_space
+from made_lists import kmeans
+from audiomuse.playlists import build_playlists
+matrix = planted_library(300, seed=1).matrix
+Z = fit_space(matrix).transform(matrix)
+first = build_playlists(matrix, Z, kmeans(Z, 8), seed=0)
+second = build_playlists(matrix, Z, kmeans(Z, 9), seed=0, previous=first.playlists)
+print([(p.id, p.name, p.track_ids) for p in second.playlists])
+"""
+
+
+def test_another_process_makes_the_same_playlists():
+    path = os.pathsep.join([*sys.path, str(Path(__file__).parent)])
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", _BUILD_AND_PRINT],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    ]  # fmt: skip
+    assert printed[0] == printed[1]
+    assert len(printed[0]) > 1000
 
 
 @settings(max_examples=20, deadline=None)
