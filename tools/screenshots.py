@@ -73,6 +73,7 @@ def live(browser: Browser, address: str) -> None:
     page.get_by_label("Songs in a playlist").fill("8")
     page.get_by_label("Tries").fill("300")
     page.get_by_role("button", name="Start the search").click()
+    expect(page.locator("#search-live")).to_be_visible()
     expect(page.locator("#search-live")).to_have_count(0, timeout=PATIENCE_MS)
 
 

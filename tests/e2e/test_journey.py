@@ -45,6 +45,7 @@ def analyse_with_a_break(page: Page) -> None:
     page.get_by_role("button", name="Analyze my music").click()
     count = page.locator(".job-count")
     expect(count).to_contain_text(re.compile(r"[1-9]\d* of 24 songs"), timeout=PATIENCE_MS)
+    expect(page.locator("header")).to_have_count(1)  # the answer took the place of the page, not of a part
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".history .chip").first).to_have_text("Cancelled", timeout=PATIENCE_MS)
     page.get_by_role("link", name="Analysis").first.click()
