@@ -27,7 +27,7 @@ main() {
   WORKSPACE=$(mktemp -d "$REPLAY_HOME/workspace.XXXXXX")
   chown 10001:10001 "$WORKSPACE"
   MUSIC=$(realpath "$music")
-  trap 'buildah rm "$CONTAINER" > /dev/null; rm -rf "$WORKSPACE"' EXIT
+  trap clean_up EXIT
   du -sh "$ROOT" | sed 's/^/image size: /;s/\t.*//'
   step "nothing of it is writable but /workspace and /tmp" writable_places
   step "an unknown SERVICE_TYPE is refused" unknown_service_type
@@ -38,6 +38,12 @@ main() {
   step "SERVICE_TYPE=all answers /healthz, is healthy, and stops at SIGTERM" serve
   step "page and worker as two containers hear the folder together" fresh_workspace fleet
   echo "the image works as a container"
+}
+
+clean_up() {
+  if [ -n "${REDIS:-}" ]; then kill "$REDIS" || true; fi
+  buildah rm "$CONTAINER" > /dev/null
+  rm -rf "$WORKSPACE"
 }
 
 step() { # NAME COMMAND...
@@ -157,9 +163,9 @@ serve() {
 
 # Page and worker as two containers on one folder, with a Redis beside them, as deployment.yaml has them.
 fleet() {
-  local broker=redis://127.0.0.1:$REDIS_PORT/0 redis web worker
+  local broker=redis://127.0.0.1:$REDIS_PORT/0 web worker
   redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save "" --appendonly no > "$REPLAY_HOME/redis.log" &
-  redis=$!
+  REDIS=$!
   as_container "SERVICE_TYPE=web CELERY_BROKER_URL=$broker" > "$REPLAY_HOME/web.log" 2>&1 &
   web=$!
   as_container "SERVICE_TYPE=worker CELERY_BROKER_URL=$broker" > "$REPLAY_HOME/worker.log" 2>&1 &
@@ -170,7 +176,6 @@ fleet() {
   wait_for "the analysis" analysis_succeeded
   stop_container "$worker" "$REPLAY_HOME/worker.log"
   stop_container "$web" "$REPLAY_HOME/web.log"
-  kill "$redis"
 }
 
 ask() { # METHOD ROUTE
