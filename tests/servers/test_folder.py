@@ -289,6 +289,7 @@ def test_a_playlist_is_relative_utf8_and_readable_by_others(tmp_path: Path, flac
     assert text.endswith("#EXTINF:0,Alma - First light no. 1\n../Björk/1.flac\n")
     assert file.stat().st_mode & 0o777 == 0o644
     assert [other.name for other in file.parent.iterdir()] == [file.name]
+    assert [library.name for library in server.libraries()] == ["Björk"]
 
 
 def test_a_file_of_somebody_else_under_our_name_is_neither_replaced_nor_deleted(

@@ -78,8 +78,9 @@ class FolderServer:
         self._folders: dict[str, _Folder] = {}
         self._paths: dict[str, str] = {}
         self._scanned_at = -math.inf
+        self._playlists_dir = (playlists_dir or music_dir / "AudioMuse").absolute()
         self._playlists = FolderPlaylists(
-            playlists_dir or music_dir / "AudioMuse",
+            self._playlists_dir,
             music_dir,
             path_of=self._path_of,
             tags_of=self._tags_of,
@@ -94,7 +95,11 @@ class FolderServer:
     def libraries(self) -> list[Library]:
         self._check_root()
         try:
-            names = [entry.name for entry in os.scandir(self._root) if entry.is_dir()]
+            names = [
+                entry.name
+                for entry in os.scandir(self._root)
+                if entry.is_dir() and Path(entry.path) != self._playlists_dir
+            ]
         except OSError as e:
             raise ServerRefused(f"the music folder {self._root} cannot be read: {e.strerror}") from e
         return [Library(name, _shown(name)) for name in sorted(names) if not name.startswith(".")]
