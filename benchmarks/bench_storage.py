@@ -222,7 +222,7 @@ def main() -> None:
         settings = load_settings(data_dir=Path(folder), database_url=given.url)
         bench_jobs(settings, given.songs)
         bench_library(settings, given.songs)
-        if given.url is None:
+        if given.url is None and given.writers_seconds > 0:
             bench_writers(settings, given.writers_seconds)
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -73,6 +73,7 @@ features = sa.Table(
     sa.Column("tags", sa.LargeBinary),
     sa.Column("embedding", sa.LargeBinary),
     sa.Index("ix_features_version", "features_version", "track_id"),
+    sa.Index("ix_features_latest", "features_version", "analysed_at"),
 )
 
 audio_failures = sa.Table(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,12 +14,14 @@ from sqlalchemy.engine import Connection
 
 from audiomuse.model import MSD_TAGS, PITCH_CLASSES
 from audiomuse.storage.engine import Database
-from audiomuse.storage.music_schema import audio_failures, features, tracks
+from audiomuse.storage.music_schema import audio_failures, features, listings, tracks
 
 TEMPO_BIN_BPM = 5
 """Width of a bar of the tempo chart."""
 
 _STRONGEST = 3
+_SLOW_S = 0.1
+_SHARE = 20.0  # counting takes at most a twentieth of the time
 _ROWS_AT_ONCE = 4096
 
 
@@ -43,12 +47,12 @@ class LibraryStatistics:
 
 
 class StatisticsRows:
-    """Counts everything again only when something was added or removed."""
+    """Counts again when something was added or removed; in a large library, not all the time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._kept: tuple[tuple[object, ...], LibraryStatistics] | None = None
+        self._kept: _Kept | None = None
 
     def revision(self, features_version: str) -> tuple[object, ...]:
         """Return a value that changes whenever the library, as `features_version` heard it, does."""
@@ -56,30 +60,64 @@ class StatisticsRows:
             return (features_version, *_state(connection, features_version))
 
     def library(self, features_version: str) -> LibraryStatistics:
-        """Return the numbers of the library as `features_version` heard it."""
+        """Return the numbers of the library as `features_version` heard it.
+
+        While an analysis adds song after song to a large library, its charts may be some seconds old; the
+        numbers of songs and of analysed songs never are.
+        """
         with self._database.read() as connection:
-            state = (features_version, *_state(connection, features_version))
+            state = _state(connection, features_version)
             with self._lock:
-                if self._kept is not None and self._kept[0] == state:
-                    return self._kept[1]
+                kept = self._kept
+            if kept is not None and kept.features_version == features_version:
+                if kept.state == state:
+                    return kept.statistics
+                if time.monotonic() < kept.good_until:
+                    return replace(kept.statistics, tracks=state.tracks, analysed=state.analysed)
+            began = time.monotonic()
             found = _count(connection, features_version)
+        took_s = time.monotonic() - began
+        good_until = time.monotonic() + (_SHARE * took_s if took_s > _SLOW_S else 0.0)
         with self._lock:
-            self._kept = (state, found)
+            self._kept = _Kept(features_version, state, found, good_until)
         return found
 
 
-def _state(connection: Connection, features_version: str) -> tuple[object, ...]:
-    """Return numbers that change whenever the statistics may."""
-    present = connection.execute(
-        sa.select(sa.func.count(), sa.func.sum(tracks.c.generation)).where(tracks.c.present)
-    ).one()
-    heard = connection.execute(
-        sa.select(sa.func.count(), sa.func.max(sa.type_coerce(features.c.analysed_at, sa.Double))).where(
-            features.c.features_version == features_version
-        )
-    ).one()
-    failed = connection.scalar(sa.select(sa.func.count()).select_from(audio_failures))
-    return (*present, *heard, failed)
+class _State(NamedTuple):
+    """Numbers that change whenever the statistics may; all of them come from indexes."""
+
+    tracks: int
+    listing: int | None
+    listed_at: float | None
+    analysed: int
+    analysed_at: float | None
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    features_version: str
+    state: _State
+    statistics: LibraryStatistics
+    good_until: float
+
+
+def _state(connection: Connection, features_version: str) -> _State:
+    here = sa.select(sa.func.count()).select_from(tracks).where(tracks.c.present)
+    listed = sa.select(
+        sa.func.max(listings.c.generation), sa.func.max(sa.type_coerce(listings.c.finished_at, sa.Double))
+    )
+    mine = features.c.features_version == features_version
+    heard = sa.select(sa.func.count()).select_from(features).where(mine)
+    latest = sa.select(sa.func.max(sa.type_coerce(features.c.analysed_at, sa.Double))).where(mine)
+    failed = sa.select(sa.func.count()).select_from(audio_failures)
+    return _State(
+        int(connection.scalar(here) or 0),
+        *connection.execute(listed).one(),
+        int(connection.scalar(heard) or 0),
+        connection.scalar(latest),
+        int(connection.scalar(failed) or 0),
+    )
 
 
 def _count(connection: Connection, features_version: str) -> LibraryStatistics:

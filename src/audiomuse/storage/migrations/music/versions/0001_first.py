@@ -158,6 +158,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["track_id"], ["track.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("track_id", "features_version"),
     )
+    op.create_index("ix_features_latest", "features", ["features_version", "analysed_at"], unique=False)
     op.create_index("ix_features_version", "features", ["features_version", "track_id"], unique=False)
     op.create_table(
         "playlist_run",
