@@ -5,7 +5,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup setup-dev setup-tests test test-quick lint format types imports bench bench-analysis check-deploy screenshots docs lock clean
+.PHONY: help run demo setup setup-dev setup-tests test test-quick lint format bench bench-analysis essentia test-essentia check-deploy screenshots docs lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,8 +45,17 @@ format: setup-dev ## Put the code into its style
 bench: setup-dev ## Run every benchmark; each prints BENCH lines (DIR=... for real music)
 	@set -e; for file in benchmarks/bench_*.py; do echo "# $$file"; $(BIN)/python $$file $(if $(DIR),--dir "$(DIR)"); done
 
-bench-analysis: setup-dev ## Compare decode, our analysis and the original recipe on DIR=...
-	@$(BIN)/python benchmarks/bench_analysis.py --dir "$(DIR)"
+bench-analysis: setup-dev ## Compare decode, our analysis and the original recipe on DIR=... (make essentia first)
+	@$(BIN)/python benchmarks/bench_analysis.py --dir "$(DIR)" \
+	  $(if $(wildcard .venv-essentia),--original-python .venv-essentia/bin/python --models build/musicnn-pb)
+
+essentia: setup-dev ## Install the original chain into .venv-essentia and make its models
+	@python3 -m venv .venv-essentia 2>/dev/null || $(BIN)/python -m venv .venv-essentia
+	@.venv-essentia/bin/pip install -q -e '.[essentia]' pytest pytest-timeout hypothesis
+	@$(BIN)/python tools/export_musicnn_pb.py build/musicnn-pb
+
+test-essentia: essentia ## Compare our numbers with the original chain
+	MUSICNN_PB_DIR=build/musicnn-pb .venv-essentia/bin/python -m pytest -m essentia tests/inference
 
 check-deploy: setup-dev ## Check containers, manifests and workflows without a container engine
 	@tools/check_deploy.sh
