@@ -27,7 +27,7 @@ demo: setup ## Make up a small library, analyse it, make playlists and open the 
 
 test: setup-tests lint ## Every check and every test
 	@tools/bootstrap.sh --test-tools
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 test-quick: setup-dev ## The tests without browser, databases and long ones
 	$(BIN)/pytest -m "not e2e and not postgres and not slow"
