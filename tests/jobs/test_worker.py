@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -18,9 +17,9 @@ from fake_services import OPENER, FakeServices, wait_for
 from audiomuse.errors import SettingsError
 from audiomuse.jobs import announce, make_app
 from audiomuse.jobs.broker import EmbeddedBroker, choose_broker, find_server
-from audiomuse.jobs.fleet import refuse_shared_sqlite
+from audiomuse.jobs.fleet import SharedBroker, home_of
 from audiomuse.model import Job, JobState
-from audiomuse.settings import Settings, load_settings
+from audiomuse.settings import Settings
 
 pytestmark = pytest.mark.skipif(find_server() is None, reason="no Valkey or Redis server for this platform")
 
@@ -163,25 +162,16 @@ def test_kills_at_random_moments_lose_nothing(machine: Machine) -> None:
 
 
 @sqlite_only
-def test_a_second_machine_with_a_file_of_its_own_is_refused(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    choice = choose_broker(machine.settings)
-    shared = load_settings(data_dir=machine.settings.data_dir, celery_broker_url=choice.url)
-    monkeypatch.setenv("CELERY_BROKER_URL", choice.url)
-    machine.start_worker()
-    app = make_app(shared)
-    home = wait_for(lambda: home_of_the_others(app))
-    refuse_shared_sqlite(app, home)  # the same machine and database: welcome
+def test_a_second_machine_with_a_file_of_its_own_is_refused(machine: Machine) -> None:
+    url = choose_broker(machine.settings).url
+    home = home_of(machine.services.music, "database-1")
+    SharedBroker(url, home).settle()
+    SharedBroker(url, home).settle()  # the same machine and database: welcome
     with pytest.raises(SettingsError, match="set DATABASE_URL"):
-        refuse_shared_sqlite(app, {**home, "database": "another"})
+        SharedBroker(url, {**home, "database": "another"}).settle()
     with pytest.raises(SettingsError, match="only one machine"):
-        refuse_shared_sqlite(app, {**home, "machine": "another"})
-
-
-def home_of_the_others(app: Any) -> dict[str, str] | None:
-    answers = app.control.broadcast("audiomuse_home", reply=True, timeout=1.0)
-    return next(iter(answers[0].values())) if answers else None
+        SharedBroker(url, {**home, "machine": "another"}).settle()
+    SharedBroker("amqp://nobody", {**home, "machine": "another"}).settle()  # cannot be known
 
 
 @sqlite_only

@@ -51,7 +51,8 @@ def make_app(settings: Settings, choice: BrokerChoice | None = None) -> Celery:
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        worker_enable_remote_control=True,
+        # Nobody needs it, and its subscription can block the worker for good when the broker was away.
+        worker_enable_remote_control=False,
     )
     return app
 

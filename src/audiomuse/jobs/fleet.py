@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
-from typing import Any
 
+import redis
 import structlog
-from celery import Celery
-from kombu.exceptions import OperationalError
 
 from audiomuse.errors import SettingsError
 from audiomuse.settings import Settings
@@ -16,7 +15,8 @@ from audiomuse.storage import MusicStore
 
 log = structlog.get_logger(__name__)
 
-_ANSWER_S = 1.5
+_PLACE = "audiomuse:home"
+_GOOD_FOR_S = 60
 _DATABASE_ID = "database-id"
 
 
@@ -41,31 +41,48 @@ def uses_sqlite(settings: Settings) -> bool:
     return settings.database_url is None
 
 
-def refuse_shared_sqlite(app: Celery, home: dict[str, str]) -> None:
-    """Ask the workers that are there already, and refuse to join them from elsewhere with a SQLite file.
+class SharedBroker:
+    """The place on a broker where workers on SQLite say where they live.
 
-    Raises
-    ------
-    SettingsError
-        With what to set instead.
+    Parameters
+    ----------
+    url : str
+        CELERY_BROKER_URL. Only Redis has such a place; on other brokers nothing is checked.
+    home : dict
+        From `home_of`.
     """
-    for theirs in _ask(app):
-        if theirs.get("database") != home["database"] or theirs.get("machine") != home["machine"]:
+
+    def __init__(self, url: str, home: dict[str, str]) -> None:
+        self._home = home
+        self._client: redis.Redis | None = None
+        if url.startswith("redis"):
+            self._client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_timeout=5.0)
+
+    def settle(self) -> None:
+        """Say where we live, for the next minute; call it again and again.
+
+        Raises
+        ------
+        SettingsError
+            If workers of another machine, or on another database, are there already.
+        """
+        if self._client is None:
+            return
+        try:
+            self._client.set(_PLACE, json.dumps(self._home), nx=True, ex=_GOOD_FOR_S)
+            theirs = json.loads(self._client.get(_PLACE) or "{}")
+            if theirs == self._home:
+                self._client.expire(_PLACE, _GOOD_FOR_S)
+        except redis.RedisError as e:
+            log.warning("the broker does not answer", error=str(e))
+            return
+        if theirs and any(theirs[name] != self._home[name] for name in ("machine", "database")):
             raise SettingsError(
-                f"A worker on {theirs.get('host')} shares this broker, but SQLite databases are files that "
+                f"A worker on {theirs['host']} shares this broker, but SQLite databases are files that "
                 "only one machine can use. To share the work among several machines, set DATABASE_URL to "
                 "the same postgresql:// address on all of them; to keep to one machine, give this one a "
                 "broker of its own (unset CELERY_BROKER_URL)."
             )
-
-
-def _ask(app: Celery) -> list[dict[str, Any]]:
-    try:
-        answers = app.control.broadcast("audiomuse_home", reply=True, timeout=_ANSWER_S) or []
-    except (OperationalError, OSError) as e:
-        log.warning("the broker does not answer yet", error=str(e))
-        return []
-    return [reply for answer in answers for reply in answer.values() if isinstance(reply, dict)]
 
 
 def _machine() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 _EVERY_S = 5.0
 _TOKEN_AGE_S = 10.0
 _PRUNE_EVERY_S = 3600.0
+_WEDGED = 70  # exit code: an internal error, by the convention of sysexits.h
 
 
 class Sweeper:
@@ -40,6 +42,8 @@ class Sweeper:
         Called with the kind of job that is due; tells whether the message was taken.
     show_alive : callable
         Called every time, to say that this worker lives.
+    is_wedged : callable
+        Asked every time. A worker that hangs ends here: its leases come back, and it is started again.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Sweeper:
         announce: Callable[[str, int], object],
         run_scheduled: Callable[[str], bool],
         show_alive: Callable[[], None] = lambda: None,
+        is_wedged: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._engine = JobEngine(store, ())
@@ -57,6 +62,7 @@ class Sweeper:
         self._announce = announce
         self._run_scheduled = run_scheduled
         self._show_alive = show_alive
+        self._is_wedged = is_wedged
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._pruned = 0.0
@@ -126,5 +132,8 @@ class Sweeper:
             except Exception:
                 # Without a sweeper lost work would stay lost: it outlives bugs, and reports them.
                 log.exception("sweeping failed unexpectedly; trying again")
+            if self._is_wedged():
+                log.critical("this worker hangs; ending it, so that it is started again")
+                os._exit(_WEDGED)
             if self._stop.wait(_EVERY_S):
                 return

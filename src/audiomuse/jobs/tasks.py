@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from celery import Celery, Task, shared_task
 from celery.signals import setup_logging
-from celery.worker.control import inspect_command
 
 from audiomuse.errors import AudioMuseError, JobConflict
 from audiomuse.jobs.app import PUMP, PUMP_S, RUN_SCHEDULED, announce
@@ -55,12 +54,6 @@ def run_scheduled(self: Task, kind: str) -> None:
         log.error("the schedule could not start a job", kind=kind, error=str(e))
     else:
         log.info("started by the schedule", kind=kind, job=job.id)
-
-
-@inspect_command()  # type: ignore[untyped-decorator]
-def audiomuse_home(state: Any) -> dict[str, str]:
-    """Answer other machines: where this worker lives and which database it works on."""
-    return dict(state.app.conf.audiomuse_home)
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,10 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from audiomuse.jobs.app import QUEUE, announce, announce_scheduled, make_app
 from audiomuse.jobs.broker import EmbeddedBroker, choose_broker
-from audiomuse.jobs.fleet import home_of, refuse_shared_sqlite, uses_sqlite
+from audiomuse.jobs.fleet import SharedBroker, home_of, uses_sqlite
 from audiomuse.jobs.live import DEFAULT_OPENER, LiveSettings
 from audiomuse.jobs.sweeper import Sweeper
+from audiomuse.jobs.watchdog import Watchdog
 from audiomuse.services.logs import configure_logging
 from audiomuse.settings import Settings
 from audiomuse.storage import JobStore, open_job_store, open_music_store
@@ -64,17 +65,19 @@ def run_worker(settings: Settings, *, opener: str = DEFAULT_OPENER) -> int:
         music = resources.enter_context(open_music_store(settings))
         store = resources.enter_context(open_job_store(settings))
         app = make_app(settings, choice)
-        home = home_of(music, uuid.uuid4().hex)
+        place = None
         if not choice.is_embedded and uses_sqlite(settings):
-            refuse_shared_sqlite(app, home)
+            place = SharedBroker(choice.url, home_of(music, uuid.uuid4().hex))
+            place.settle()
         stop_file = resources.enter_context(_stop_file())
-        app.conf.update(audiomuse_opener=opener, audiomuse_home=home, audiomuse_stop_file=str(stop_file))
+        app.conf.update(audiomuse_opener=opener, audiomuse_stop_file=str(stop_file))
         sweeper = Sweeper(
             store,
             LiveSettings(music),
             announce=partial(announce, app),
             run_scheduled=partial(announce_scheduled, app),
-            show_alive=resources.enter_context(_listed(store, settings.worker_count)),
+            show_alive=resources.enter_context(_listed(store, settings.worker_count, place)),
+            is_wedged=Watchdog(app).is_wedged,
         )
         resources.callback(sweeper.stop)
         return _serve(app, settings.worker_count, sweeper, stop_file)
@@ -133,11 +136,17 @@ def _stop_file() -> Iterator[Path]:
 
 
 @contextmanager
-def _listed(store: JobStore, slots: int) -> Iterator[Any]:
+def _listed(store: JobStore, slots: int, place: SharedBroker | None) -> Iterator[Callable[[], None]]:
     """Show this worker as alive as long as it is."""
     worker_id = uuid.uuid4().hex
     host, pid = socket.gethostname(), os.getpid()
+
+    def show_alive() -> None:
+        store.workers.beat(worker_id, host=host, pid=pid, slots=slots)
+        if place is not None:
+            place.settle()
+
     try:
-        yield lambda: store.workers.beat(worker_id, host=host, pid=pid, slots=slots)
+        yield show_alive
     finally:
         store.workers.leave(worker_id)
