@@ -58,6 +58,16 @@ def test_a_song_that_the_server_lost_is_named_missing(sqlite_settings, listener)
         assert (failure.track_id, failure.kind) == ("t002", "missing")
 
 
+def test_a_song_that_was_missing_is_looked_for_again(sqlite_settings, listener):
+    tracks = songs(3)
+    away = {track.id: b"x" for track in tracks[:2]}
+    with services_on(sqlite_settings, MemoryServer(tracks, away), listener) as services:
+        analyse(services)
+    with services_on(sqlite_settings, MemoryServer(tracks, sounds(tracks)), listener) as services:
+        assert analyse(services).result["songs"]["analysed"] == 1
+        assert services.music.failures.count() == 0
+
+
 def test_a_second_run_hears_only_what_is_new(sqlite_settings, listener):
     first, more = songs(5), songs(8)
     with services_on(sqlite_settings, MemoryServer(first, sounds(first)), listener) as services:

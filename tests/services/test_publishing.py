@@ -122,3 +122,19 @@ def test_what_was_published_before_the_server_went_away_is_known(server, music):
     server.save_playlist = save
     publish(server, music, playlist("Calm", 2), playlist("Loud", 5))
     assert ours(server) == {"Calm_automatic": ("t002",), "Loud_automatic": ("t005",)}
+
+
+def test_a_new_version_that_failed_half_way_never_takes_the_place_of_the_old_one(server, music):
+    publish(server, music, playlist("Calm", 1, 2), playlist("Loud", 5))
+    save = server.save_playlist
+
+    def half_way(name, tracks, *, publication, cover, on_created):
+        on_created(save(name, tracks[:1], publication=None, cover=None, on_created=None))
+        raise ServerUnreachable("502: the proxy gave up")
+
+    server.save_playlist = half_way
+    with pytest.raises(ServerUnreachable):
+        publish(server, music, playlist("Calm", 3, 4))
+    server.save_playlist = save
+    unpublish_playlist(server, music, "loud")
+    assert ours(server) == {"Calm_automatic": ("t001", "t002")}

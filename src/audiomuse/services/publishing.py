@@ -120,7 +120,7 @@ def _publish_one(
             playlist.track_ids,
             publication=publication,
             cover=cover_image(playlist),
-            on_created=partial(music.publications.record, playlist.id),
+            on_created=partial(music.publications.record_attempt, playlist.id),
         )
     except TrackMissing:
         music.publications.withdraw(identity, playlist.id)

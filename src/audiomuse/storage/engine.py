@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from audiomuse.errors import StorageError, StorageUnreachable
 
-BUSY_TIMEOUT_S = 30.0
+BUSY_TIMEOUT_S = 60.0
 """How long a transaction waits for its turn on SQLite."""
 
 _CHUNK = 500

@@ -193,7 +193,10 @@ class FailureRows:
             return int(connection.scalar(query) or 0)
 
     def current_ids(self, features_version: str) -> set[str]:
-        """Return the tracks that would only fail again: same version, and the file has not changed."""
+        """Return the tracks that would only fail again: same version, and the file has not changed.
+
+        Those whose file was missing are not among them: a disk that was not mounted may be there today.
+        """
         same_file = sa.and_(
             tracks.c.size_bytes.is_not_distinct_from(audio_failures.c.size_bytes),
             tracks.c.modified_at.is_not_distinct_from(audio_failures.c.modified_at),
@@ -201,7 +204,11 @@ class FailureRows:
         query = (
             sa.select(audio_failures.c.track_id)
             .join(tracks, tracks.c.id == audio_failures.c.track_id)
-            .where(audio_failures.c.features_version == features_version, same_file)
+            .where(
+                audio_failures.c.features_version == features_version,
+                audio_failures.c.kind != "missing",
+                same_file,
+            )
         )
         with self._database.read() as connection:
             return set(connection.scalars(query))

@@ -85,6 +85,23 @@ class PublicationRows:
             self._database.upsert(connection, table, [row])
             connection.execute(sa.delete(intents).where(*_of(intents, publication.server, playlist_id)))
 
+    def record_attempt(self, playlist_id: str, publication: Publication) -> None:
+        """Note something that we just created on a server and that may not be whole yet.
+
+        It is ours to delete from now on; only `record` makes it the one that counts.
+        """
+        row = {
+            "server": publication.server,
+            "remote_id": publication.remote_id,
+            "playlist_id": playlist_id,
+            "name": publication.name,
+            "track_ids": list(publication.track_ids),
+            "published_at": publication.published_at,
+            "retired": True,
+        }
+        with self._database.write() as connection:
+            self._database.upsert(connection, table, [row])
+
     def live(self, server: str) -> dict[str, Publication]:
         """Return the publications on `server` by playlist id."""
         query = sa.select(table).where(table.c.server == server, sa.not_(table.c.retired))
