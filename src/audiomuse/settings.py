@@ -251,6 +251,9 @@ class Settings(BaseSettings):
     )
     pca_components_max: int = _parameter(10, "Most principal components.", group="pca", ge=0, le=200)
 
+    fitness_coverage: float = _parameter(
+        1.0, "Most songs are in a list that can be played.", group="fitness", advanced=True, ge=0, le=10
+    )
     fitness_coherence: float = _parameter(
         1.0, "Songs of a list are alike, across artists.", group="fitness", advanced=True, ge=0, le=10
     )

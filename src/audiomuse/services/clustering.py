@@ -241,7 +241,9 @@ def _warm_start(music: MusicStore, clustering_id: int | None) -> WarmStart | Non
     saved = None if clustering_id is None else music.clusterings.get(clustering_id)
     if saved is None or saved.space is None:
         return None
-    return WarmStart(FeatureSpace.from_bytes(saved.space), saved.clustering.centers)
+    return WarmStart(
+        FeatureSpace.from_bytes(saved.space), saved.clustering.centers, saved.clustering.parameters
+    )
 
 
 def _verdict(warm: Clustering | None, fresh: Clustering, winner: Clustering) -> tuple[str, ...]:

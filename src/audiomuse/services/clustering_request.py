@@ -94,6 +94,7 @@ class ClusteringRequest:
             feature_space=v["feature_space"],
             top_n_moods=v["top_n_moods"],
             judge_weights=JudgeWeights(
+                coverage=v["fitness_coverage"],
                 coherence=v["fitness_coherence"],
                 distinctness=v["fitness_distinctness"],
                 mood_information=v["fitness_mood_information"],
