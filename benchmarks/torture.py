@@ -160,7 +160,8 @@ def breaches(arena: Arena, songs: int, jobs: list[Job]) -> list[str]:
     failed = arena.services.music.failures.count()
     if analysed + failed != songs:
         found.append(f"{analysed} analysed and {failed} failed of {songs} songs")
-    found += [f"failed: {failure.message}" for failure in arena.services.music.failures.all()]
+    harmed = [f for f in arena.services.music.failures.all() if f.kind in ("crashed", "timeout", "missing")]
+    found += [f"failed: {failure.message}" for failure in harmed]
     temporary = arena.services.settings.temp_dir
     left = [path for path in temporary.rglob("*") if path.is_file()] if temporary.exists() else []
     found += [f"left behind: {path}" for path in left]
