@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,13 +21,22 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+@pytest.fixture(scope="session")
+def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Databases with their schema, to copy: migrating anew for every test would take most of the time."""
+    folder = tmp_path_factory.mktemp("empty")
+    MemoryBackend(load_settings(data_dir=folder)).close()
+    return folder
+
+
 @pytest.fixture
-def open_backend(tmp_path: Path) -> Iterator[Callable[..., MemoryBackend]]:
+def open_backend(tmp_path: Path, empty_databases: Path) -> Iterator[Callable[..., MemoryBackend]]:
     """Make backends that are closed after the test."""
     made: list[MemoryBackend] = []
 
     def make(n_tracks: int = 0, *, n_heard: int | None = None, **settings: object) -> MemoryBackend:
         folder = tmp_path / f"data-{len(made)}"
+        shutil.copytree(empty_databases, folder)
         made.append(MemoryBackend(load_settings(data_dir=folder, **settings), n_tracks, n_heard))
         return made[-1]
 
