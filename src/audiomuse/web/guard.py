@@ -20,7 +20,6 @@ from audiomuse.web.passwords import is_token, needs_password, password_stamp
 from audiomuse.web.state import backend
 
 _OPEN_ENDPOINTS = frozenset({"static", "ops.healthz", "session.login", "session.language", "setup.password"})
-_SETUP_ENDPOINTS = frozenset({"session.logout"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_SECURITY_POLICY = "; ".join(
