@@ -8,6 +8,7 @@ from audiomuse.errors import SettingsError
 from audiomuse.settings import (
     GROUPS,
     Settings,
+    available_cores,
     from_environment,
     group_of,
     is_secret,
@@ -170,3 +171,12 @@ def test_settings_do_not_change_and_print_no_secret():
     assert "hunter2" not in repr(settings)
     with pytest.raises(ValueError, match="frozen"):
         settings.top_n_moods = 1
+
+
+@pytest.mark.parametrize(("written", "cores"), [("100000 100000", 1), ("50000 100000", 1), ("junk", None)])
+def test_a_container_with_a_quota_has_fewer_cores(tmp_path: Path, written, cores):
+    quota = tmp_path / "cpu.max"
+    quota.write_text(written + "\n")
+    free = available_cores(tmp_path / "missing")
+    assert available_cores(quota) == (free if cores is None else cores)
+    assert load_settings(analysis_workers=3).worker_count == 3

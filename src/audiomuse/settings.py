@@ -74,6 +74,16 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "audiomuse"
 
 
+def available_cores(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return how many cores this process may use: its affinity, and the quota of its container."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, _, period = cpu_max.read_text().partition(" ")
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such file, or "max": no quota
+        return cores
+
+
 class Settings(BaseSettings):
     """All parameters of one process, immutable. Create it with `load_settings`."""
 
@@ -468,10 +478,8 @@ class Settings(BaseSettings):
 
     @property
     def worker_count(self) -> int:
-        """Songs analysed at once here, respecting CPU affinity."""
-        if self.analysis_workers:
-            return self.analysis_workers
-        return max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else 1)
+        """Songs analysed at once here: ANALYSIS_WORKERS, or one fewer than the cores we may use."""
+        return self.analysis_workers or max(1, available_cores() - 1)
 
     @property
     def dbscan_eps_is_set(self) -> bool:

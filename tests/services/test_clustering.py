@@ -182,3 +182,11 @@ def test_a_request_survives_being_written_down():
     assert again.search == request.search
     assert again.eps_is_set
     assert set(CLUSTERING_FIELDS) <= set(request.to_dict())
+
+
+def test_a_request_of_an_older_version_is_completed_with_defaults():
+    written = ClusteringRequest.make(load_settings(), {"clustering_runs": 7}).to_dict()
+    del written["fitness_coverage"]
+    again = ClusteringRequest.from_dict(written)
+    assert again.runs == 7
+    assert again.search.judge_weights.coverage == 1.0

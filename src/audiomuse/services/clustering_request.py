@@ -18,6 +18,8 @@ CLUSTERING_FIELDS: tuple[str, ...] = (
 )
 """The parameters that a single run may choose for itself."""
 
+_DEFAULTS: Mapping[str, Any] = {name: Settings.model_fields[name].default for name in CLUSTERING_FIELDS}
+
 
 @dataclass(frozen=True, slots=True)
 class ClusteringRequest:
@@ -128,9 +130,12 @@ class ClusteringRequest:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ClusteringRequest:
-        """Rebuild a request from `to_dict`."""
-        flags = {name: values[name] for name in ("eps_is_set", "publish", "start_over")}
-        return cls({name: values[name] for name in CLUSTERING_FIELDS}, **flags)
+        """Rebuild a request from `to_dict`, also one that an older version wrote down.
+
+        A parameter that did not exist then has its default now.
+        """
+        flags = {name: bool(values.get(name, False)) for name in ("eps_is_set", "publish", "start_over")}
+        return cls({name: values.get(name, _DEFAULTS[name]) for name in CLUSTERING_FIELDS}, **flags)
 
     def same_search(self, other: ClusteringRequest) -> bool:
         """Whether another run searched for the same thing: it may then be continued from."""
