@@ -26,7 +26,8 @@ from audiomuse.audio.recording import read_recording
 from audiomuse.audio.tempogram import TEMPI, onset_strength, periodicity, windows
 from audiomuse.clustering import PART_NAMES, SearchProgress, search
 from audiomuse.model import MSD_TAGS, PITCH_CLASSES, FeatureMatrix, Playlist, TrackFeatures
-from audiomuse.services.app import Services, complete_settings, open_services
+from audiomuse.services.app import Services, open_services
+from audiomuse.services.configuration import complete_settings
 from audiomuse.services.hearing import open_listener
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"

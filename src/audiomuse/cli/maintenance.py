@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from audiomuse.cli.opening import opened_services
-from audiomuse.services.app import complete_settings
+from audiomuse.services.configuration import complete_settings
 from audiomuse.services.preflight import preflight
 from audiomuse.services.quality import current_report
 from audiomuse.settings import load_settings

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from audiomuse.services.app import Services, complete_settings, open_services
+from audiomuse.services.app import Services, open_services
+from audiomuse.services.configuration import complete_settings
 from audiomuse.services.logs import configure_logging
 
 

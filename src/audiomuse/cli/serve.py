@@ -11,7 +11,7 @@ import click
 
 from audiomuse.cli.options import setting_option
 from audiomuse.jobs import run_up, run_worker, settings_environment
-from audiomuse.services.app import complete_settings
+from audiomuse.services.configuration import complete_settings
 from audiomuse.services.logs import configure_logging
 from audiomuse.settings import load_settings
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from audiomuse.errors import ModelError
 from audiomuse.inference.essentia_chain import require_essentia
@@ -135,6 +134,8 @@ class TensorflowMoodHead:
 
 def _onnx_ends(path: Path) -> tuple[str, str]:
     """Return the names of the only input and of the first output."""
+    import onnxruntime  # when a model is opened, as in `session`
+
     try:
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime's own exceptions share no base class

@@ -25,7 +25,7 @@ from audiomuse.services.listeners import ListenerPool
 from audiomuse.services.playlist_job import ClusteringHandler
 from audiomuse.services.publishing import PublishReport, publish_playlists, unpublish_playlist
 from audiomuse.services.temp_space import TempSpace
-from audiomuse.settings import Settings, load_settings
+from audiomuse.settings import Settings
 from audiomuse.storage import JobStore, MusicStore, open_job_store, open_music_store
 
 
@@ -212,22 +212,6 @@ class Services:
 def features_version(settings: Settings) -> str:
     """Return the version of the numbers that the chosen backend makes."""
     return ESSENTIA_FEATURES_VERSION if settings.analysis_backend == "essentia" else FEATURES_VERSION
-
-
-def complete_settings(**overrides: Any) -> Settings:
-    """Return the settings of this process: command line, environment, what the page saved, defaults.
-
-    Raises
-    ------
-    SettingsError
-        If a value is wrong; the message names the variable.
-    StorageError
-        If the database with the saved values cannot be used.
-    """
-    settings = load_settings(**overrides)
-    with open_music_store(settings) as music:
-        saved = music.settings.all()
-    return load_settings(saved=saved, **overrides)
 
 
 def open_services(

@@ -7,7 +7,7 @@ from functools import partial
 
 from audiomuse.errors import AudioMuseError
 from audiomuse.jobs import announce, make_app
-from audiomuse.services.app import complete_settings
+from audiomuse.services.configuration import complete_settings
 from audiomuse.services.logs import configure_logging
 from audiomuse.web.app import serve
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, lfilter, sosfilt
 
 SR = 44_100
 """Sampling rate of everything here, in Hz."""
@@ -62,17 +61,26 @@ def plucked(hz: float, seconds: float, rng: np.random.Generator, *, damping: flo
     burst[:period] -= burst[:period].mean()  # an offset would ring on inaudibly
     loop = np.zeros(period + 2)
     loop[0], loop[period], loop[period + 1] = 1.0, -damping / 2, -damping / 2
+    # Imported where songs are rendered: the page offers the demo library without rendering it itself.
+    from scipy.signal import lfilter
+
     return np.asarray(lfilter([1.0], loop, burst))
 
 
 def low_pass(y: Samples, hz: float) -> Samples:
     """Return `y` without what lies above `hz` (Butterworth, 12 dB per octave)."""
-    return np.asarray(sosfilt(butter(2, hz, "lowpass", fs=SR, output="sos"), y))
+    return _butterworth(y, hz, "lowpass")
 
 
 def high_pass(y: Samples, hz: float) -> Samples:
     """Return `y` without what lies below `hz` (Butterworth, 12 dB per octave)."""
-    return np.asarray(sosfilt(butter(2, hz, "highpass", fs=SR, output="sos"), y))
+    return _butterworth(y, hz, "highpass")
+
+
+def _butterworth(y: Samples, hz: float, kind: str) -> Samples:
+    from scipy.signal import butter, sosfilt
+
+    return np.asarray(sosfilt(butter(2, hz, kind, fs=SR, output="sos"), y))
 
 
 def overdrive(y: Samples, gain: float) -> Samples:
