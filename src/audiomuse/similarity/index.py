@@ -31,6 +31,9 @@ _SAME_MOOD = 0.8
 _SAME_ENERGY = 0.25
 
 
+_TINY = np.float32(1e-12)
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbour:
     """A song and how far it is."""
@@ -76,7 +79,9 @@ class SimilarityIndex:
             raise LibraryEmpty("No song has been analysed yet, so nothing can be compared.")
         self.matrix = matrix
         self.mean = matrix.embedding.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self.vectors = unit_rows(matrix.embedding - self.mean)
+        self.vectors = matrix.embedding - self.mean
+        # In place: at 100,000 songs another copy would be 80 MB.
+        self.vectors /= np.maximum(np.linalg.norm(self.vectors, axis=1, keepdims=True), _TINY)
         self.artists = artist_codes(matrix.artists).astype(np.intp)
         self._row_of = {track: row for row, track in enumerate(matrix.ids)}
         self._axes: Float32 | None = None
@@ -255,7 +260,7 @@ class SimilarityIndex:
 def unit_rows(X: Float32) -> Float32:
     """Scale every row to length one; a zero row stays zero."""
     norms = np.linalg.norm(X, axis=-1, keepdims=True)
-    return np.asarray(X / np.maximum(norms, 1e-12), dtype=np.float32)
+    return np.asarray(X / np.maximum(norms, _TINY), dtype=np.float32)
 
 
 def _principal_axes(X: Float32, n_axes: int) -> Float32:
