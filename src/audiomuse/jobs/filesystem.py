@@ -18,6 +18,7 @@ from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import filesystem as kombu_filesystem
+from kombu.transport.virtual import BrokerState
 
 SCHEME = "audiomusefiles"
 
@@ -97,3 +98,9 @@ class Transport(kombu_filesystem.Transport):
     """What `SCHEME` in a broker's address stands for."""
 
     Channel = Channel
+
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__(client, **options)  # type: ignore[no-untyped-call]
+        # Kombu's connections of one process share what is declared: one takes a binding for granted that
+        # another is only about to write, and what it sends meanwhile goes nowhere.
+        self.state = BrokerState()  # type: ignore[no-untyped-call]
