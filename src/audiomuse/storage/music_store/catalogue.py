@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import Connection, Row
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from audiomuse.model import MSD_TAGS, Key, Track
-from audiomuse.storage.engine import Database
+from audiomuse.storage.engine import Database, chunks
 from audiomuse.storage.music_schema import audio_failures, features, tracks
 from audiomuse.storage.music_store.features import key_of
 from audiomuse.storage.music_store.tracks import normalise, track_of
@@ -123,23 +123,25 @@ class CatalogueRows:
         counted: FromClause = tracks if query.analysed is None and query.failed is None else source
         with self._database.read() as connection:
             total = connection.scalar(sa.select(sa.func.count()).select_from(counted).where(*conditions))
+            # Ids first: sorting 100,000 ids and their keys is cheap, sorting whole rows with tags is not.
             page = (
-                sa.select(tracks, *_ANALYSIS)
+                sa.select(tracks.c.id)
                 .select_from(source)
                 .where(*conditions)
                 .order_by(*_order(query))
                 .offset(query.offset)
                 .limit(query.limit)
             )
-            entries = tuple(_entry(row) for row in connection.execute(page))
+            ids = list(connection.scalars(page))
+            rows = _rows(connection, ids, features_version)
+        entries = tuple(_entry(rows[track_id]) for track_id in ids if track_id in rows)
         return CataloguePage(entries, int(total or 0))
 
     def entries(self, track_ids: list[str], features_version: str) -> dict[str, CatalogueEntry]:
         """Return the known ones among at most a few hundred `track_ids`, by id, present or not."""
-        query = sa.select(tracks, *_ANALYSIS).select_from(_with_analysis(features_version))
         with self._database.read() as connection:
-            rows = connection.execute(query.where(tracks.c.id.in_(track_ids)))
-            return {row.id: _entry(row) for row in rows}
+            rows = _rows(connection, track_ids, features_version)
+        return {track_id: _entry(row) for track_id, row in rows.items()}
 
     def artists(
         self, text: str = "", *, offset: int = 0, limit: int = 50
@@ -205,6 +207,16 @@ _ANALYSIS: tuple[ColumnElement[Any], ...] = (
     features.c.tags,
     audio_failures.c.message.label("failure"),
 )
+
+
+def _rows(connection: Connection, track_ids: Sequence[str], features_version: str) -> dict[str, Row[Any]]:
+    """Return the whole rows of tracks by id."""
+    query = sa.select(tracks, *_ANALYSIS).select_from(_with_analysis(features_version))
+    return {
+        row.id: row
+        for some in chunks(track_ids)
+        for row in connection.execute(query.where(tracks.c.id.in_(some)))
+    }
 
 
 def _with_analysis(features_version: str) -> FromClause:
