@@ -70,4 +70,4 @@ lock: ## Pin the newest versions that pyproject.toml allows
 	@tools/make_locks.sh
 
 clean: ## Remove what was built
-	rm -rf .venv .bootstrap build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-essentia .bootstrap build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
