@@ -367,6 +367,10 @@ class Settings(BaseSettings):
     language: str = _parameter(
         "", "Language of the page, e.g. en or de. Empty: the browser's choice.", group="web", max_length=10
     )
+    source_url: str = _parameter(
+        "", "Where your changed version's source code is. Empty: the page hands out its own.",
+        group="web", advanced=True,
+    )  # fmt: skip
 
     # --- logging ---
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _parameter(
@@ -378,14 +382,14 @@ class Settings(BaseSettings):
 
     # --- validation ---
 
-    @field_validator("jellyfin_url", "subsonic_url")
+    @field_validator("jellyfin_url", "subsonic_url", "source_url")
     @classmethod
     def _an_http_address(cls, value: str) -> str:
         value = value.strip().rstrip("/")
         if not value:
             return value
         if _PLACEHOLDER.search(value):
-            raise ValueError("still holds the placeholder of the example; put your server's address there")
+            raise ValueError("still holds the placeholder of the example; put your own address there")
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be an address such as http://nas:8096")

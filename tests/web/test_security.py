@@ -187,8 +187,29 @@ def test_pages_are_not_kept_but_static_files_are(client: FlaskClient) -> None:
 def test_a_strange_host_name_is_refused_where_hosts_are_named(open_backend, tmp_path) -> None:
     backend = open_backend(auth_disabled=True, music_dir=tmp_path, trusted_hosts="music.lan, localhost")
     client = browser(backend)
-    assert client.get("/healthz", base_url="http://music.lan").status_code == 200
-    assert client.get("/healthz", base_url="http://evil.example").status_code == 400
+    assert client.get("/library", base_url="http://music.lan").status_code == 200
+    for path in (
+        "/library",
+        "/api/playlists",
+        "/metrics",
+        "/login",
+        "/static/app.css",
+        "/healthz/",
+        "/healthzz",
+    ):
+        assert client.get(path, base_url="http://evil.example").status_code == 400, path
+
+
+@pytest.mark.parametrize("settings", [{}, {"url_prefix": "/music"}, {"trusted_proxies": 1}])
+@pytest.mark.parametrize("hosts", ["music.lan", ".music.lan, localhost"])
+def test_a_probe_that_knows_only_the_address_learns_whether_we_are_well(
+    open_backend, tmp_path, hosts: str, settings: dict[str, object]
+) -> None:
+    backend = open_backend(music_dir=tmp_path, trusted_hosts=hosts, **settings)
+    client = browser(backend)
+    for path in ("/healthz", f"{backend.settings.url_prefix}/healthz"):
+        assert client.get(path, base_url="http://10.1.2.3:8000").json["status"] == "ok"
+        assert client.head(path, base_url="http://[fd00::1]:8000").status_code == 200
 
 
 def test_a_large_body_is_refused(client: FlaskClient) -> None:

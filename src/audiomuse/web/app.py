@@ -29,6 +29,7 @@ from audiomuse.web.keys import session_key
 from audiomuse.web.layout import init_layout
 from audiomuse.web.passwords import needs_password
 from audiomuse.web.prefix import PrefixMiddleware
+from audiomuse.web.probes import ProbeMiddleware
 from audiomuse.web.services_backend import ServicesBackend
 from audiomuse.web.state import EXTENSION, PageState, new_setup_code
 from audiomuse.web.views import BLUEPRINTS
@@ -152,8 +153,9 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
 
 
 def _wrap(app: Flask, settings: Settings) -> None:
-    """Put the WSGI layers around the app: first the proxies' headers, then the prefix."""
-    wrapped = PrefixMiddleware(app.wsgi_app, settings.url_prefix)
+    """Put the WSGI layers around the app: first the proxies' headers, then the prefix, then the probes."""
+    probed = ProbeMiddleware(app.wsgi_app, app.config["TRUSTED_HOSTS"] or ())
+    wrapped = PrefixMiddleware(probed, settings.url_prefix)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -19,7 +19,10 @@ from audiomuse.web.failures import api_error
 from audiomuse.web.passwords import is_token, needs_password, password_stamp
 from audiomuse.web.state import backend
 
-_OPEN_ENDPOINTS = frozenset({"static", "ops.healthz", "session.login", "session.language", "setup.password"})
+_OPEN_ENDPOINTS = frozenset(
+    {"static", "ops.healthz", "session.login", "session.language", "setup.password", "about.source",
+     "about.licence"}
+)  # fmt: skip
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_SECURITY_POLICY = "; ".join(

@@ -38,6 +38,7 @@ def _page_values() -> dict[str, Any]:
         "auth_disabled": backend().settings.auth_disabled,
         "fixed_language": backend().settings.language,
         "app_version": __version__,
+        "source_url": backend().settings.source_url or url_for("about.source"),
         "charts": charts,
     }
 

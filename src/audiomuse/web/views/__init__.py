@@ -1,6 +1,6 @@
 """The pages, one module per part of the navigation."""
 
-from audiomuse.web.views import docs, home, library, media, ops, playlists, session, settings, setup
+from audiomuse.web.views import about, docs, home, library, media, ops, playlists, session, settings, setup
 
 BLUEPRINTS = (
     home.bp,
@@ -11,5 +11,6 @@ BLUEPRINTS = (
     session.bp,
     media.bp,
     docs.bp,
+    about.bp,
     ops.bp,
 )
