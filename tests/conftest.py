@@ -1,19 +1,40 @@
-"""Fixtures for the whole suite: databases of both kinds, so that every story about storage is told twice."""
+"""Fixtures for the whole suite: databases of both kinds, so that every story about storage is told twice.
+
+What is green on one machine is green on every other: the tests see none of the variables that a person may
+have set for AudioMuse or PostgreSQL, and Hypothesis tries the same examples everywhere, however slow they
+are. New examples are looked for with ``pytest --hypothesis-profile default``.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
+from tests.ports import reserved_port
 
 from audiomuse.settings import Settings, load_settings
+
+hypothesis.settings.register_profile(
+    "same-everywhere",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("same-everywhere")
+
+
+def pytest_configure() -> None:
+    """Take out of the environment what would change AudioMuse or PostgreSQL, also in processes of tests."""
+    for name in list(os.environ):
+        if name.lower() in Settings.model_fields or name == "SECRETS_DIR" or name.startswith("PG"):
+            del os.environ[name]
 
 
 def _postgresql_bin() -> Path | None:
@@ -23,12 +44,6 @@ def _postgresql_bin() -> Path | None:
         return installed[-1].parent
     found = shutil.which("initdb")
     return Path(found).resolve().parent if found else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _as_database_user(command: list[str]) -> list[str]:
@@ -45,24 +60,24 @@ def postgresql_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="audiomuse-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-    port = _free_port()
     data, log = str(folder / "data"), str(folder / "log")
-    control = [str(binaries / "pg_ctl"), "-D", data, "-w"]
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=60"
+    control = [str(binaries / "pg_ctl"), "-D", data, "-w", "-t", "180"]
     initdb = [str(binaries / "initdb"), "-D", data, "-U", "audiomuse", "-A", "trust", "-E", "UTF8"]
     subprocess.run(_as_database_user(initdb), check=True, capture_output=True, cwd="/")
-    subprocess.run(
-        _as_database_user([*control, "-l", log, "-o", options, "start"]),
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd="/",
-    )
-    try:
-        yield f"postgresql://audiomuse@127.0.0.1:{port}/postgres"
-    finally:
-        stop = _as_database_user([*control, "-m", "immediate", "stop"])
-        subprocess.run(stop, check=False, stdout=subprocess.DEVNULL, cwd="/")
-        shutil.rmtree(folder, ignore_errors=True)
+    with reserved_port() as port:
+        # Small: every process of pytest-xdist has a server of its own, and /dev/shm may be tiny.
+        options = (
+            f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=60 "
+            "-c shared_buffers=16MB -c dynamic_shared_memory_type=mmap"
+        )
+        start = _as_database_user([*control, "-l", log, "-o", options, "start"])
+        try:
+            subprocess.run(start, check=True, stdout=subprocess.DEVNULL, cwd="/")
+            yield f"postgresql://audiomuse@127.0.0.1:{port}/postgres"
+        finally:
+            stop = _as_database_user([*control, "-m", "immediate", "stop"])
+            subprocess.run(stop, check=False, stdout=subprocess.DEVNULL, cwd="/")
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
