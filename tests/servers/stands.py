@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
+from tests.ports import reserved_port
 from tests.servers.fake_jellyfin import API_KEY, FakeJellyfin, FakeLibrary, make_id
 from tests.servers.fake_jellyfin.library import FakePlaylist
 
@@ -205,16 +205,17 @@ class SupysonicStand:
 
     def open(self, libraries: tuple[str, ...] = ()) -> MediaServer:
         return SubsonicServer(
-            httpx.Client(), self._address, Credentials("ann", "pass word"), libraries=libraries,
+            httpx.Client(timeout=60), self._address, Credentials("ann", "pass word"), libraries=libraries,
             patience=IMPATIENT, sleep=lambda seconds: None,
         )  # fmt: skip
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Ask supysonic without our client."""
         query = {"u": "ann", "p": "pass word", "v": "1.12.0", "c": "test", "f": "json", **params}
-        answer = httpx.post(f"{self._address}/rest/{method}.view", data=query).json()["subsonic-response"]
-        assert answer["status"] == "ok", answer
-        return dict(answer)
+        answer = httpx.post(f"{self._address}/rest/{method}.view", data=query, timeout=60)
+        response = answer.json()["subsonic-response"]
+        assert response["status"] == "ok", response
+        return dict(response)
 
     def held(self) -> Held:
         found: Held = {}
@@ -265,24 +266,21 @@ def running_supysonic(music: Path, home: Path) -> Iterator[str]:
         ("folder", "scan"),
     ):
         subprocess.run([programs / "supysonic-cli", *arguments], cwd=home, check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (home / "server.log").open("wb")
-    process = subprocess.Popen(
-        [programs / "supysonic-server", "-S", "waitress", "-h", "127.0.0.1", "-p", str(port)],
-        cwd=home, stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
-        yield _once_up(f"http://127.0.0.1:{port}", process)
-    finally:
-        process.terminate()
-        process.wait(10)
-        log.close()
+    with reserved_port() as port, (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [programs / "supysonic-server", "-S", "waitress", "-h", "127.0.0.1", "-p", str(port)],
+            cwd=home, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            yield _once_up(f"http://127.0.0.1:{port}", process)
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _once_up(address: str, process: subprocess.Popen[bytes]) -> str:
-    for _ in range(100):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
         try:
             httpx.get(f"{address}/rest/ping.view")
             return address

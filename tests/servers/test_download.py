@@ -29,15 +29,17 @@ def rest(start: int, *, total: int = SIZE, date: str = DATE) -> bytes:
     )  # fmt: skip
 
 
-def transport_to(server: WireServer) -> Transport:
-    client = httpx.Client(timeout=httpx.Timeout(0.4))
+def transport_to(server: WireServer, timeout_s: float = 60.0) -> Transport:
+    client = httpx.Client(timeout=timeout_s)
     patience = Patience(attempts=3, base_s=0)
     return Transport(client, server.url, variable="JELLYFIN_URL", patience=patience, sleep=lambda s: None)
 
 
 @contextmanager
-def fetched(server: WireServer, into: Path, expected_size: int | None = SIZE) -> Iterator[bytes]:
-    transport = transport_to(server)
+def fetched(
+    server: WireServer, into: Path, expected_size: int | None = SIZE, *, timeout_s: float = 60.0
+) -> Iterator[bytes]:
+    transport = transport_to(server, timeout_s)
 
     def open_response(
         *, headers: Mapping[str, str], accept: Collection[int]
@@ -72,16 +74,23 @@ def test_a_connection_that_closes_mid_body_is_resumed_where_it_broke(tmp_path: P
     assert "Range: bytes=9000-" in server.heads[2]
 
 
+IMPATIENT_S = 2.0
+"""Long enough for an answer of this machine at its busiest, and lost once for every `Stall`."""
+
+
 def test_a_stall_mid_body_is_resumed(tmp_path: Path) -> None:
     with (
         wire_server([WHOLE, DATA[:4000], Stall()], [rest(4000), DATA[4000:]]) as server,
-        fetched(server, tmp_path) as data,
+        fetched(server, tmp_path, timeout_s=IMPATIENT_S) as data,
     ):
         assert data == DATA
 
 
 def test_a_slow_first_byte_is_asked_for_again(tmp_path: Path) -> None:
-    with wire_server([Stall()], [WHOLE, DATA]) as server, fetched(server, tmp_path) as data:
+    with (
+        wire_server([Stall()], [WHOLE, DATA]) as server,
+        fetched(server, tmp_path, timeout_s=IMPATIENT_S) as data,
+    ):
         assert data == DATA
 
 
