@@ -76,6 +76,13 @@ class Track:
 
 # --- what we heard ------------------------------------------------------------------------------
 
+FEATURES_VERSION = "muse-1"
+"""Our own chain (`audiomuse.audio`). Raise it when a change makes other numbers of the same audio: then every
+track is due again."""
+
+ESSENTIA_FEATURES_VERSION = "essentia-1"
+"""The original chain, run by Essentia."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
@@ -264,7 +271,7 @@ class Job:
 
     id: str
     kind: str
-    """``"analysis"`` or ``"clustering"``."""
+    """``"analysis"``, ``"clustering"`` or ``"publishing"``."""
     state: JobState
     parameters: Mapping[str, Any]
     created_at: datetime

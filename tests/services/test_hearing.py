@@ -200,9 +200,13 @@ def test_the_settings_choose_how_songs_are_heard(song):
         assert listener.hear(song).duration_s == pytest.approx(6.0)
     finally:
         listener.close()
-    here = open_listener(settings, isolated=False)
-    assert here.features_version == FEATURES_VERSION
-    assert here.hear(song).duration_s == pytest.approx(6.0)
+
+
+def test_whoever_asks_for_a_listener_loads_nothing_of_what_hearing_needs():
+    heavy = "{'av', 'onnxruntime', 'scipy', 'soxr'}"
+    probe = f"import audiomuse.services.app, sys; print({heavy} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"
 
 
 def test_features_survive_the_wire_exactly():

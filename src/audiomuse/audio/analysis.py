@@ -16,10 +16,7 @@ from audiomuse.audio.options import AnalysisOptions
 from audiomuse.audio.patches import cut_patches, patch_starts
 from audiomuse.audio.recording import read_recording
 from audiomuse.audio.tempo import TempoNetwork, estimate_tempo
-from audiomuse.model import Float32, TrackFeatures
-
-FEATURES_VERSION = "muse-1"
-"""Raise it when a change makes other numbers of the same audio: then every track is due again."""
+from audiomuse.model import FEATURES_VERSION, Float32, TrackFeatures
 
 _BATCH_PATCHES = 2
 

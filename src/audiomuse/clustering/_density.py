@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from audiomuse.clustering._lloyd import Labels, Points, lloyd, row_blocks, spread_centres
+from audiomuse.features.graph import connected_components
 
 _SPLIT_ROUNDS = 12
 
@@ -101,8 +100,7 @@ class DensityTree:
         is_core = self.core <= eps
         kept = (self.length <= eps) & is_core[self.parent] & is_core[self.child]
         n = len(self.core)
-        graph = csr_array((np.ones(int(kept.sum())), (self.parent[kept], self.child[kept])), shape=(n, n))
-        component = connected_components(graph, directed=False)[1]
+        component = connected_components(n, self.parent[kept], self.child[kept])
         labels = np.where(is_core, component, -1).astype(np.int32)
         reachable = is_core[self.neighbours.index] & (self.neighbours.distance <= eps)
         border = ~is_core & reachable.any(axis=1)

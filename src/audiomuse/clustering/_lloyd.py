@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
 
 Points = NDArray[np.floating[Any]]
 Labels = NDArray[np.int32]
@@ -96,6 +95,9 @@ class _Rounds:
     """The buffers of one k-means. Not allocating anything of the size of the data is half of its speed."""
 
     def __init__(self, points: Points, n_clusters: int) -> None:
+        # Late: SciPy is 25 MB that a page which only shows the library never needs.
+        from scipy.sparse import csc_array
+
         self._points = points
         self._ones = np.ones(len(points), dtype=points.dtype)
         # Column i has a single entry, in the row of the cluster of point i: its row indices are the labels.
@@ -161,6 +163,8 @@ def cluster_sums(points: Points, labels: Labels, n_clusters: int) -> tuple[Point
 
     Labels must be 0..k-1.
     """
+    from scipy.sparse import csc_array  # late, as above
+
     member_of = csc_array(
         (np.ones(len(points), dtype=points.dtype), labels, np.arange(len(points) + 1, dtype=np.int32)),
         shape=(n_clusters, len(points)),

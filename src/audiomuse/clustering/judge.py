@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from audiomuse.errors import ParameterError, SignalError
 from audiomuse.model import Float32
@@ -316,6 +315,9 @@ class _Sums:
     @classmethod
     def of(cls, labels: NDArray[np.integer[Any]], artists: Labels, columns: Float32) -> _Sums | None:
         """Sum up; rows must be sorted by artist. None if no row is in a cluster."""
+        # Late: SciPy is 25 MB that a page which only shows the library never needs.
+        from scipy.sparse import csr_array
+
         # Sixteen-bit numbers are sorted by their digits, in linear time.
         rows = np.argsort(labels.astype(np.int16) if labels.max() < 2**15 else labels, kind="stable")
         rows = rows[int((labels < 0).sum()) :]
@@ -410,6 +412,8 @@ def original_score(labels: NDArray[np.integer[Any]], original_space: Float32) ->
     float
         0 or more, not bounded: many tiny extreme clusters raise it.
     """
+    from scipy.sparse import csr_array  # late, as above
+
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):
         return 0.0

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from audiomuse.features.graph import connected_components
 from audiomuse.model import FeatureMatrix, Float32, TrackFeatures
 
 MAX_COSINE_DISTANCE = 0.004
@@ -105,10 +104,7 @@ def duplicate_families(
     units = _unit_rows(matrix.embedding[order])
     durations = matrix.duration_s[order].astype(np.float64)
     first, second = _near_pairs(units, durations, 1 - max_cosine_distance, max_duration_difference_s)
-    edges = (order[first], order[second])
-    graph = coo_array((np.ones(len(first), np.int8), edges), shape=(n, n))
-    _, labels = connected_components(graph, directed=False)
-    return _in_order_of_appearance(labels)
+    return _in_order_of_appearance(connected_components(n, order[first], order[second]))
 
 
 def _near_pairs(

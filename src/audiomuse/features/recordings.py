@@ -13,10 +13,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from audiomuse.features import artist_codes
+from audiomuse.features.graph import connected_components
 from audiomuse.model import FeatureMatrix
 
 _VERSION = (
@@ -80,8 +79,7 @@ def song_families(matrix: FeatureMatrix, copies: NDArray[np.intp]) -> NDArray[np
     # Titles and recordings are the two sides of a graph, tracks its edges; a song is what hangs together.
     n_titles = len(songs)
     n_nodes = n_titles + int(copies.max(initial=-1)) + 1
-    edges = coo_array((np.ones(len(titles), np.int8), (titles, n_titles + copies)), shape=(n_nodes, n_nodes))
-    return np.asarray(connected_components(edges, directed=False)[1][titles], dtype=np.intp)
+    return connected_components(n_nodes, titles, n_titles + copies)[titles].astype(np.intp)
 
 
 def spare_copies(

@@ -21,9 +21,16 @@ from audiomuse.audio.recording import Recording, read_recording
 from audiomuse.errors import AudioError, ModelError
 from audiomuse.inference.graphdef import head_ends, read_nodes
 from audiomuse.inference.models import MoodHead
-from audiomuse.model import EMBEDDING_SIZE, MSD_TAGS, PITCH_CLASSES, Float32, Key, Tempo, TrackFeatures
-
-FEATURES_VERSION = "essentia-1"
+from audiomuse.model import (
+    EMBEDDING_SIZE,
+    ESSENTIA_FEATURES_VERSION,
+    MSD_TAGS,
+    PITCH_CLASSES,
+    Float32,
+    Key,
+    Tempo,
+    TrackFeatures,
+)
 
 EMBEDDING_NODE = "model/dense/BiasAdd"
 """The first dense layer of MusiCNN, before its ReLU."""
@@ -145,7 +152,7 @@ class EssentiaChain:
                 kind="too-large",
             )
         if recording.loudness_lufs is None:
-            return TrackFeatures(FEATURES_VERSION, recording.duration_s)
+            return TrackFeatures(ESSENTIA_FEATURES_VERSION, recording.duration_s)
         return self._features(path, recording)
 
     def _features(self, path: Path, recording: Recording) -> TrackFeatures:
@@ -153,7 +160,7 @@ class EssentiaChain:
         embeddings = self.embed(_load(path, sampleRate=_MUSICNN_RATE, resampleQuality=_LINEAR_RESAMPLING))
         has_patches = len(embeddings) > 0
         return TrackFeatures(
-            features_version=FEATURES_VERSION,
+            features_version=ESSENTIA_FEATURES_VERSION,
             duration_s=recording.duration_s,
             tempo=_tempo(self._rhythm(y)),
             key=_key(self._key(y)),

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
 
 from audiomuse.model import Float32, Playlist
 
@@ -60,6 +58,9 @@ def match_playlists(
     list of Match
         By old list. Each old and each new list is in at most one pair.
     """
+    # Late: a page that shows playlists does not match them, and SciPy's optimisers are 20 MB.
+    from scipy.optimize import linear_sum_assignment
+
     if not previous or not current:
         return []
     old_sets = [frozenset(playlist.track_ids) for playlist in previous]
@@ -76,22 +77,18 @@ def match_playlists(
 
 def _jaccard(old: Sequence[Set[str]], new: Sequence[Set[str]]) -> NDArray[np.float64]:
     """Return the (n_old, n_new) Jaccard indices."""
-    codes: dict[str, int] = {}
-    for group in (*old, *new):
-        for track in sorted(group):
-            codes.setdefault(track, len(codes))
-    shared = (_membership(old, codes) @ _membership(new, codes).T).toarray()
+    holders: dict[str, list[int]] = {}
+    for row, group in enumerate(old):
+        for track in group:
+            holders.setdefault(track, []).append(row)
+    shared = np.zeros((len(old), len(new)))
+    for column, group in enumerate(new):
+        for track in group:
+            shared[holders.get(track, []), column] += 1
     sizes_old = np.array([len(group) for group in old])
     sizes_new = np.array([len(group) for group in new])
     union = sizes_old[:, None] + sizes_new - shared
     return np.asarray(np.where(union > 0, shared / np.maximum(union, 1), 0.0), dtype=np.float64)
-
-
-def _membership(groups: Sequence[Set[str]], codes: dict[str, int]) -> csr_array:
-    """Return the (n_groups, n_tracks) 0/1 matrix of who is in what."""
-    columns = [codes[track] for group in groups for track in sorted(group)]
-    rows = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    return csr_array((np.ones(len(columns)), (rows, columns)), shape=(len(groups), len(codes)))
 
 
 def _closeness(previous: Sequence[Playlist], centroids: Sequence[Float32]) -> NDArray[np.float64]:

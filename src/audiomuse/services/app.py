@@ -9,12 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from audiomuse.audio import FEATURES_VERSION
 from audiomuse.errors import SettingsError
-from audiomuse.inference.essentia_chain import FEATURES_VERSION as ESSENTIA_FEATURES_VERSION
-from audiomuse.model import Job, Playlist, Publication
+from audiomuse.model import ESSENTIA_FEATURES_VERSION, FEATURES_VERSION, Job, Playlist, Publication
 from audiomuse.servers import MediaServer, open_server
-from audiomuse.services import analysis, playlist_job
+from audiomuse.services import analysis, playlist_job, publishing_job
 from audiomuse.services.analysis import AnalysisHandler
 from audiomuse.services.clustering_request import ClusteringRequest
 from audiomuse.services.export import export_playlists
@@ -24,9 +22,12 @@ from audiomuse.services.library import LibraryCache, LibraryView
 from audiomuse.services.listeners import ListenerPool
 from audiomuse.services.playlist_job import ClusteringHandler
 from audiomuse.services.publishing import PublishReport, publish_playlists, unpublish_playlist
+from audiomuse.services.publishing_job import PublishingHandler, PublishingTurn
 from audiomuse.services.temp_space import TempSpace
 from audiomuse.settings import Settings
 from audiomuse.storage import JobStore, MusicStore, open_job_store, open_music_store
+
+_NO_SERVER = "no music server is configured; set JELLYFIN_URL, SUBSONIC_URL or MUSIC_DIR (or use the page)"
 
 
 class Services:
@@ -62,6 +63,7 @@ class Services:
         self._opening = threading.Lock()
         self._listeners = ListenerPool(new_listener or partial(open_listener, settings))
         self._library = LibraryCache(music, self.features_version)
+        self._turn = PublishingTurn(jobs)
         handlers = (
             AnalysisHandler(
                 music,
@@ -70,7 +72,8 @@ class Services:
                 features_version=self.features_version,
                 temp=TempSpace(settings.temp_dir, settings.max_temp_mb),
             ),
-            ClusteringHandler(music, self.server, features_version=self.features_version),
+            ClusteringHandler(music, self.server, features_version=self.features_version, turn=self._turn),
+            PublishingHandler(music, self.server, self._turn),
         )
         self.engine = JobEngine(jobs, handlers, announce=announce, timing=timing)
 
@@ -116,9 +119,7 @@ class Services:
             If an analysis is active.
         """
         if not self.has_server:
-            raise SettingsError(
-                "no music server is configured; set JELLYFIN_URL, SUBSONIC_URL or MUSIC_DIR (or use the page)"
-            )
+            raise SettingsError(_NO_SERVER)
         albums = self.settings.num_recent_albums if num_recent_albums is None else num_recent_albums
         parameters = {"num_recent_albums": albums, "retry_failed": retry_failed}
         return self.engine.start(analysis.KIND, parameters)
@@ -147,27 +148,41 @@ class Services:
         request = ClusteringRequest.make(self.settings, chosen, publish=publish, start_over=start_over)
         return self.engine.start(playlist_job.KIND, request.to_dict())
 
+    def start_publishing(self) -> Job:
+        """Start making the media server hold all our playlists, and no other ones of ours.
+
+        Raises
+        ------
+        SettingsError
+            If no media server is configured.
+        JobConflict
+            If a publishing job, or a search that publishes at its end, is active.
+        LibraryEmpty
+            If there are no playlists.
+        """
+        if not self.has_server:
+            raise SettingsError(_NO_SERVER)
+        self._turn.require_no_search()
+        return self.engine.start(publishing_job.KIND, {"playlist_suffix": self.settings.playlist_suffix})
+
     # --- playlists ---
 
-    def publish(self, playlist_id: str | None = None) -> PublishReport:
-        """Make the media server hold all our playlists, or just one of them.
+    def publish(self, playlist_id: str) -> PublishReport:
+        """Make the media server hold one of our playlists.
 
         Raises
         ------
         NotFound
             If there is no such playlist.
+        JobConflict
+            If a job publishes, or will.
         ServerUnreachable, ServerRefused
-            What was published until then stays and is known.
+            If the server does not do it.
         """
-        playlists = (
-            self.music.playlists.all() if playlist_id is None else [self.music.playlists.get(playlist_id)]
-        )
+        playlist = self.music.playlists.get(playlist_id)
+        self._turn.require_nobody()
         return publish_playlists(
-            self.server(),
-            self.music,
-            playlists,
-            suffix=self.settings.playlist_suffix,
-            complete=playlist_id is None,
+            self.server(), self.music, [playlist], suffix=self.settings.playlist_suffix, complete=False
         )
 
     def unpublish(self, playlist_id: str) -> None:

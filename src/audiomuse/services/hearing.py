@@ -1,7 +1,8 @@
-"""Hear songs one after the other, in this process or in one that may crash without harm.
+"""Hear songs one after the other, in a process that may crash without harm.
 
 Decoders are large C libraries and music files come from everywhere. `IsolatedListener` therefore analyses in
 a child process: a crash, a runaway or a hang costs the one song that caused it, and the next song goes on.
+Only the child loads what hearing needs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Any, Protocol
 
 from audiomuse.errors import AudioError, AudioMuseError, ModelError
 from audiomuse.model import TrackFeatures
-from audiomuse.services.hearing_child import InProcessListener, in_process_listener
 from audiomuse.services.hearing_wire import HearingConfig, config_to_json, features_from_json
 from audiomuse.settings import Settings
 
@@ -62,22 +62,14 @@ class Listener(Protocol):
         """Stop and give everything back. May be called from another thread, and twice."""
 
 
-def open_listener(settings: Settings, *, isolated: bool = True) -> Listener:
-    """Make the listener that the settings ask for.
+def open_listener(settings: Settings) -> Listener:
+    """Make the listener that the settings (those of the group "analysis") ask for."""
+    return IsolatedListener(config_of(settings))
 
-    Parameters
-    ----------
-    settings : Settings
-        Those of the group "analysis" count.
-    isolated : bool
-        Whether songs are heard in a child process. In this process a decoder crash ends everything.
 
-    Raises
-    ------
-    ModelError
-        If a model is missing or damaged, or the essentia backend is not installed.
-    """
-    config = HearingConfig(
+def config_of(settings: Settings) -> HearingConfig:
+    """Return what the child is told."""
+    return HearingConfig(
         backend=settings.analysis_backend,
         patch_hop=settings.patch_hop,
         max_patches=settings.max_patches or None,
@@ -87,7 +79,6 @@ def open_listener(settings: Settings, *, isolated: bool = True) -> Listener:
         prediction_model=settings.prediction_model_path,
         mood_model=settings.mood_model_path,
     )
-    return IsolatedListener(config) if isolated else in_process_listener(config)
 
 
 class IsolatedListener:
@@ -302,7 +293,6 @@ def _error_of(answer: Mapping[str, Any]) -> AudioMuseError:
 
 __all__ = [
     "HearingConfig",
-    "InProcessListener",
     "IsolatedListener",
     "Listener",
     "ListeningStopped",

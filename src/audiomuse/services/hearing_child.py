@@ -16,13 +16,12 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from audiomuse.audio import FEATURES_VERSION, AnalysisOptions, analyse
+from audiomuse.audio import AnalysisOptions, analyse
 from audiomuse.errors import AudioError, ModelError
 from audiomuse.inference import Models, MoodHead
-from audiomuse.inference.essentia_chain import FEATURES_VERSION as ESSENTIA_VERSION
 from audiomuse.inference.essentia_chain import EssentiaChain
 from audiomuse.inference.mood_head import load_mood_head
-from audiomuse.model import TrackFeatures
+from audiomuse.model import ESSENTIA_FEATURES_VERSION, FEATURES_VERSION, TrackFeatures
 from audiomuse.services.hearing_wire import HearingConfig, config_from_json, features_to_json
 
 _MEMORY_LIMIT_BYTES = {"native": 3 << 30, "essentia": 12 << 30}
@@ -61,7 +60,7 @@ class EssentiaListener:
     @property
     def features_version(self) -> str:
         """What makes its numbers."""
-        return ESSENTIA_VERSION
+        return ESSENTIA_FEATURES_VERSION
 
     def hear(self, path: Path) -> TrackFeatures:
         """Analyse one file; raises what `EssentiaChain.hear` raises."""

@@ -85,7 +85,8 @@ class JobHandler(Protocol):
     decided in one place, `pump.work_on`:
 
     ========================================  ====================================================
-    `AudioError`, `TrackMissing`              this item fails with its reason, the job goes on
+    `AudioError`, `TrackMissing`,             this item fails with its reason, the job goes on
+    `PlaylistRefused`
     `ServerUnreachable`, `StorageUnreachable` the item is tried again later, in the end the job fails
     any other `AudioMuseError`                the job fails with that sentence
     `Interrupted`                             the item is given back
@@ -94,7 +95,7 @@ class JobHandler(Protocol):
     """
 
     kind: str
-    """``"analysis"``, ``"clustering"``."""
+    """``"analysis"``, ``"clustering"``, ``"publishing"``."""
     lookahead: int = 0
     """Items that a worker prepares while it works on another; 1 overlaps a download with computing."""
 

@@ -23,6 +23,7 @@ from audiomuse.services.clustering_request import ClusteringRequest
 from audiomuse.services.job_handlers import JobContext, JobHandler, Outcome
 from audiomuse.services.preflight import preflight
 from audiomuse.services.publishing import publish_playlists
+from audiomuse.services.publishing_job import PublishingTurn
 from audiomuse.storage import ItemPlan, MusicStore
 
 KIND = "clustering"
@@ -45,15 +46,23 @@ class ClusteringHandler(JobHandler):
         Returns the media server; asked only when playlists are published.
     features_version : str
         Whose numbers are clustered.
+    turn : PublishingTurn
+        Asked before playlists are published.
     """
 
     kind = KIND
 
     def __init__(
-        self, music: MusicStore, server: Callable[[], MediaServer], *, features_version: str
+        self,
+        music: MusicStore,
+        server: Callable[[], MediaServer],
+        *,
+        features_version: str,
+        turn: PublishingTurn,
     ) -> None:
         self._music = music
         self._server = server
+        self._turn = turn
         self._version = features_version
         self._lock = threading.Lock()
         self._prepared: tuple[str, PreparedRun] | None = None
@@ -140,6 +149,7 @@ class ClusteringHandler(JobHandler):
 
     def _publish(self, item: JobItem, context: JobContext) -> Outcome:
         request = ClusteringRequest.from_dict(context.job.parameters)
+        self._turn.take(context)
         report = publish_playlists(
             self._server(),
             self._music,

@@ -87,13 +87,28 @@ def publish_playlists(
         if missing > 0:
             short.append(f"{name}: the server no longer knows {missing} of its songs.")
     on_progress(len(playlists), len(playlists))
-    if complete:
-        wanted = {playlist.id for playlist in playlists}
-        for playlist_id, publication in live.items():
-            if playlist_id not in wanted:
-                music.publications.retire(identity, publication.remote_id)
-    deleted = _delete_retired(server, music, identity)
+    deleted = (
+        delete_superfluous(server, music, playlists) if complete else _delete_retired(server, music, identity)
+    )
     return PublishReport(identity, tuple(published), deleted, tuple(short))
+
+
+def delete_superfluous(
+    server: MediaServer, music: MusicStore, playlists: Sequence[Playlist]
+) -> tuple[str, ...]:
+    """Delete what we published on `server` and what is none of `playlists`; return the names that went.
+
+    Raises
+    ------
+    ServerUnreachable, ServerRefused
+        What is still there is known; the next call goes on from there.
+    """
+    identity = server.identity().id
+    wanted = {playlist.id for playlist in playlists}
+    for playlist_id, publication in music.publications.live(identity).items():
+        if playlist_id not in wanted:
+            music.publications.retire(identity, publication.remote_id)
+    return _delete_retired(server, music, identity)
 
 
 def unpublish_playlist(server: MediaServer, music: MusicStore, playlist_id: str) -> None:

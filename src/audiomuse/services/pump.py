@@ -17,6 +17,7 @@ import structlog
 from audiomuse.errors import (
     AudioError,
     AudioMuseError,
+    PlaylistRefused,
     ServerUnreachable,
     StorageError,
     StorageUnreachable,
@@ -138,9 +139,8 @@ class Pump:
                     outcome = self._handler.run(item, prepared, context)
             except Interrupted:
                 self._give_back(item)
-            except (AudioError, TrackMissing) as e:
-                kind = e.kind if isinstance(e, AudioError) else "missing"
-                self._fail_item(item, kind, str(e), began)
+            except (AudioError, PlaylistRefused, TrackMissing) as e:
+                self._fail_item(item, _kind_of(e), str(e), began)
             except (ServerUnreachable, StorageUnreachable) as e:
                 self._try_later(item, e, began)
             except AudioMuseError as e:
@@ -291,6 +291,13 @@ class _Shelf:
                 with contextlib.suppress(Exception), _closing(preparing):
                     pass  # whatever went wrong fetching it, nobody wants it any more
         self._executor.shutdown()
+
+
+def _kind_of(error: AudioError | PlaylistRefused | TrackMissing) -> str:
+    """Return the stable word for the reason why one item failed."""
+    if isinstance(error, AudioError):
+        return error.kind
+    return "refused" if isinstance(error, PlaylistRefused) else "missing"
 
 
 @contextlib.contextmanager

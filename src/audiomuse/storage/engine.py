@@ -251,7 +251,6 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         # missing, but never half of one.
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        "cache_size=-16000",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

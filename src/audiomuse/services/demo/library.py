@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,6 +121,8 @@ def _render_song(folder: Path, song: DemoSong) -> None:
 
 def _write_flac(path: Path, y: NDArray[np.float32], tags: dict[str, str]) -> None:
     """Encode stereo floats, shape (2, n), as 16-bit FLAC with tags."""
+    import av  # late: 15 MB that the page needs for nothing else
+
     samples = np.round(np.clip(y, -1, 1) * 32767).astype(np.int16)
     with av.open(f"file:{path}", "w", format="flac") as container:
         container.metadata.update(tags)
