@@ -31,6 +31,9 @@ _CONTAINERS = (
 )
 """Containers that hold sound themselves. Left out on purpose: hls, dash, concat and others that open more."""
 
+_ANY_METADATA = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
+"""PyAV 19 reads tags whatever their bytes are; before, it had to be told that they may not be UTF-8."""
+
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 2_822_400
 """From the worst telephone to what the finest DSD unpacks to, in Hz."""
 _LARGEST_SAMPLE = 8.0
@@ -161,7 +164,7 @@ def open_audio(path: str | Path, *, max_bytes: int | None = None) -> Iterator[Au
         container = av.open(
             f"file:{path}",
             options={"protocol_whitelist": "file", "format_whitelist": _CONTAINERS},
-            metadata_errors="replace",
+            **_ANY_METADATA,
         )
     except (av.error.FFmpegError, ValueError) as e:
         raise AudioError(
