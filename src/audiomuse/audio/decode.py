@@ -31,7 +31,9 @@ _CONTAINERS = (
 )
 """Containers that hold sound themselves. Left out on purpose: hls, dash, concat and others that open more."""
 
-_ANY_METADATA = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
+_ANY_METADATA: dict[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
+)
 """PyAV 19 reads tags whatever their bytes are; before, it had to be told that they may not be UTF-8."""
 
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 2_822_400
