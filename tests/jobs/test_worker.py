@@ -2,87 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 
 import psutil
 import pytest
-from fake_services import OPENER, FakeServices, wait_for
+from fake_services import wait_for
+from real_workers import Machine
 
 from audiomuse.errors import SettingsError
 from audiomuse.jobs import announce, make_app
-from audiomuse.jobs.broker import EmbeddedBroker, choose_broker, find_server
+from audiomuse.jobs.broker import choose_broker, find_server
 from audiomuse.jobs.fleet import SharedBroker, home_of
-from audiomuse.model import Job, JobState
+from audiomuse.model import JobState
 from audiomuse.settings import Settings
 
 pytestmark = pytest.mark.skipif(find_server() is None, reason="no Valkey or Redis server for this platform")
-
-WORKER = f"""
-import sys
-from audiomuse.jobs import run_worker
-from audiomuse.jobs.live import read_settings
-if __name__ == "__main__":
-    sys.exit(run_worker(read_settings(), opener={OPENER!r}))
-"""
-
-
-class Machine:
-    """A data folder with a broker and as many workers as a test starts."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.broker = EmbeddedBroker(choose_broker(settings))
-        self.broker.start()
-        app = make_app(settings)
-        self.services = FakeServices(settings, announce=partial(announce, app))
-        self.workers: list[subprocess.Popen[bytes]] = []
-
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "DATA_DIR": str(self.settings.data_dir),
-            "ANALYSIS_WORKERS": "2",
-            "LOG_LEVEL": "ERROR",
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
-        }
-        if self.settings.database_url is not None:
-            environment["DATABASE_URL"] = self.settings.database_url.get_secret_value()
-        worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
-        self.workers.append(worker)
-        return worker
-
-    def job(self, job_id: str) -> Job:
-        return self.services.engine.status(job_id).job
-
-    def start_job(self, n: int, seconds: float) -> str:
-        return self.services.engine.start("analysis", {"n": n, "seconds": seconds}).id
-
-    def wait_for_end(self, job_id: str, *, seconds: float = 120.0) -> Job:
-        wait_for(lambda: self.job(job_id).state.is_final, seconds=seconds)
-        return self.job(job_id)
-
-    def close(self) -> None:
-        for worker in self.workers:
-            kill_tree(worker)
-        self.services.close()
-        self.broker.stop()
-
-
-def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """Kill -9 a worker the way a power cut does: all its processes, in no order."""
-    if process.poll() is None:
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        for child in children:
-            if child.is_running():
-                child.kill()
-    process.wait()
 
 
 @pytest.fixture
@@ -120,24 +55,14 @@ def strike(machine: Machine, random_one: random.Random) -> None:
     """Kill something with -9: a whole worker, one of its children, the broker, or database connections."""
     choice = random_one.choice(["tree", "child", "broker", "connections"])
     if choice == "tree":
-        kill_tree(machine.workers.pop(random_one.randrange(len(machine.workers))))
+        machine.kill_worker(random_one.randrange(len(machine.workers)))
         machine.start_worker()
     elif choice == "child":
-        victim = random_one.choice(machine.workers)
-        children = [c for c in psutil.Process(victim.pid).children() if "spawn_main" in " ".join(c.cmdline())]
-        if children:
-            random_one.choice(children).kill()
+        machine.kill_child(random_one)
     elif choice == "broker":
-        assert machine.broker.process is not None
-        machine.broker.process.kill()
-        machine.broker.stop()
-        machine.broker.start()
-    elif not machine.services.jobs.database.is_sqlite:
-        with machine.services.jobs.database.write() as connection:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        machine.restart_broker()
+    else:
+        machine.cut_connections()
 
 
 @pytest.mark.slow
@@ -147,11 +72,7 @@ def test_kills_at_random_moments_lose_nothing(machine: Machine) -> None:
     n = 120
     job_id = machine.start_job(n, 0.05)
     for _ in range(6):
-        done = machine.job(job_id).done
-        wait_for(
-            lambda before=done: machine.job(job_id).done > before + 3 or machine.job(job_id).state.is_final
-        )
-        if machine.job(job_id).state.is_final:
+        if not machine.wait_for_progress(job_id):
             break
         strike(machine, random_one)
     job = machine.wait_for_end(job_id)
@@ -171,7 +92,22 @@ def test_a_second_machine_with_a_file_of_its_own_is_refused(machine: Machine) ->
         SharedBroker(url, {**home, "database": "another"}).settle()
     with pytest.raises(SettingsError, match="only one machine"):
         SharedBroker(url, {**home, "machine": "another"}).settle()
-    SharedBroker("amqp://nobody", {**home, "machine": "another"}).settle()  # cannot be known
+
+
+@sqlite_only
+def test_what_a_killed_worker_leaves_lies_in_temp_dir_and_the_next_one_deletes_it(machine: Machine) -> None:
+    temp_dir = machine.settings.temp_dir
+    worker = machine.start_worker()
+    wait_for(lambda: machine.services.jobs.workers.alive())
+    (before,) = temp_dir.iterdir()
+    worker.kill()
+    worker.wait()
+    next_one = machine.start_worker()
+    wait_for(lambda: before not in (left := list(temp_dir.iterdir())) and left)
+    assert list(machine.system_temp.iterdir()) == []
+    next_one.terminate()
+    assert next_one.wait(30) == 0
+    assert list(temp_dir.iterdir()) == []
 
 
 @sqlite_only

@@ -6,6 +6,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from audiomuse.jobs.address import checked_address, split_encryption
 from audiomuse.jobs.broker import BrokerChoice, choose_broker
 from audiomuse.settings import Settings
 
@@ -21,13 +22,12 @@ log = structlog.get_logger(__name__)
 def make_app(settings: Settings, choice: BrokerChoice | None = None) -> Celery:
     """Return a Celery application for these settings; two calls give two independent ones."""
     broker = choice or choose_broker(settings)
-    backend = settings.celery_result_backend
-    app = Celery("audiomuse", broker=broker.url, set_as_current=False)
+    url, encryption = split_encryption(broker.url)
+    app = Celery("audiomuse", broker=url, set_as_current=False)
     # A worker may have one song in hand and one prepared when its time is up.
     longest_s = PUMP_S + 2 * settings.song_timeout_s + 120
-    is_redis = broker.url.startswith(("redis", "rediss"))
     app.conf.update(
-        result_backend=None if backend is None else backend.get_secret_value(),
+        result_backend=_result_backend(settings),
         imports=("audiomuse.jobs.tasks",),
         task_default_queue=QUEUE,
         task_ignore_result=True,
@@ -39,7 +39,9 @@ def make_app(settings: Settings, choice: BrokerChoice | None = None) -> Celery:
         broker_connection_timeout=5,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=_redis_options(longest_s) if is_redis else dict(broker.transport_options),
+        broker_use_ssl=encryption,
+        broker_heartbeat=30,  # AMQP: a line that was cut is noticed within a minute
+        broker_transport_options=_transport_options(broker, longest_s),
         worker_prefetch_multiplier=1,
         # The leases protect us: whoever lost the broker may finish the song in hand.
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -87,7 +89,15 @@ def _send(app: Celery, task: str, arguments: list[object]) -> bool:
     return True
 
 
-def _redis_options(longest_s: float) -> dict[str, object]:
+def _result_backend(settings: Settings) -> str | None:
+    if settings.celery_result_backend is None:
+        return None
+    return checked_address(settings.celery_result_backend.get_secret_value(), "CELERY_RESULT_BACKEND")
+
+
+def _transport_options(broker: BrokerChoice, longest_s: float) -> dict[str, object]:
+    if not broker.url.startswith("redis"):
+        return dict(broker.transport_options)
     return {
         # A message taken by a worker that died comes back after this time, but never while it is worked on.
         "visibility_timeout": longest_s + 600,

@@ -25,6 +25,7 @@ from redis.retry import Retry
 
 from audiomuse.errors import AudioMuseError, StorageError
 from audiomuse.jobs import filesystem
+from audiomuse.jobs.address import checked_address
 from audiomuse.jobs.children import start_child, stop_child
 from audiomuse.jobs.single import AlreadyRunning, FileLock
 from audiomuse.settings import Settings
@@ -58,9 +59,16 @@ class BrokerChoice:
 
 
 def choose_broker(settings: Settings) -> BrokerChoice:
-    """Return CELERY_BROKER_URL, or Valkey or Redis on a socket in DATA_DIR, or plain files."""
+    """Return CELERY_BROKER_URL, or Valkey or Redis on a socket in DATA_DIR, or plain files.
+
+    Raises
+    ------
+    SettingsError
+        If CELERY_BROKER_URL says something about encryption that cannot be.
+    """
     if settings.celery_broker_url is not None:
-        return BrokerChoice(settings.celery_broker_url.get_secret_value())
+        url = settings.celery_broker_url.get_secret_value()
+        return BrokerChoice(checked_address(url, "CELERY_BROKER_URL"))
     binary = find_server()
     if binary is None:
         return BrokerChoice(

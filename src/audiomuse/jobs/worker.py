@@ -26,6 +26,7 @@ from audiomuse.jobs.live import DEFAULT_OPENER, LiveSettings
 from audiomuse.jobs.sweeper import Sweeper
 from audiomuse.jobs.watchdog import Watchdog
 from audiomuse.services.logs import configure_logging
+from audiomuse.services.owners import new_owner
 from audiomuse.settings import Settings
 from audiomuse.storage import JobStore, open_job_store, open_music_store
 
@@ -69,7 +70,7 @@ def run_worker(settings: Settings, *, opener: str = DEFAULT_OPENER) -> int:
         if not choice.is_embedded and uses_sqlite(settings):
             place = SharedBroker(choice.url, home_of(music, uuid.uuid4().hex))
             place.settle()
-        stop_file = resources.enter_context(_stop_file())
+        stop_file = resources.enter_context(_own_folder(settings.temp_dir)) / "stop"
         app.conf.update(audiomuse_opener=opener, audiomuse_stop_file=str(stop_file))
         sweeper = Sweeper(
             store,
@@ -91,7 +92,10 @@ def _serve(app: Celery, slots: int, sweeper: Sweeper, stop_file: Path) -> int:
         log.info("worker ready", slots=slots)
 
     def on_shutdown(**_: Any) -> None:
-        stop_file.touch()  # the children look at it every second and give back what they hold
+        try:
+            stop_file.touch()  # the children look at it every second and give back what they hold
+        except OSError as e:
+            log.warning("the songs at hand are finished before the worker ends", reason=e.strerror)
 
     worker_ready.connect(on_ready, weak=False)
     worker_shutting_down.connect(on_shutdown, weak=False)
@@ -127,11 +131,27 @@ def _be_polite() -> None:
 
 
 @contextmanager
-def _stop_file() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="audiomuse-worker-"))
+def _own_folder(temp_dir: Path) -> Iterator[Path]:
+    """Keep what this worker, its children and their libraries write for a moment where it is swept.
+
+    The folder bears our name: should we be killed, any other worker's sweeper deletes it.
+    """
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    folder = temp_dir / new_owner()
     try:
-        yield folder / "stop"
+        folder.mkdir(parents=True, mode=0o700)
+    except OSError as e:
+        log.warning("TEMP_DIR cannot be used", folder=str(temp_dir), reason=e.strerror)
+        folder = Path(tempfile.mkdtemp(prefix="audiomuse-worker-"))
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield folder
     finally:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
         shutil.rmtree(folder, ignore_errors=True)
 
 
