@@ -87,7 +87,9 @@ class _Heard:
 
     @property
     def channels_cancel(self) -> bool:
-        return len(self.channel_power) > 1 and self.mean_power < _CANCELLED_SHARE * self.channel_power.mean()
+        if len(self.channel_power) < 2:
+            return False
+        return self.mean_power < _CANCELLED_SHARE * float(self.channel_power.mean())
 
     @property
     def loudest_channel(self) -> int:

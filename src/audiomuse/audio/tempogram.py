@@ -149,5 +149,5 @@ def _spectrum_at(x: Float64, cycles: Float64) -> NDArray[np.complex128]:
     rows = np.pad(x, (0, -len(x) % _SPECTRUM_ROW)).reshape(-1, _SPECTRUM_ROW)
     within = np.exp(-2j * np.pi * np.outer(np.arange(_SPECTRUM_ROW), cycles))
     to_row = np.exp(-2j * np.pi * np.outer(np.arange(len(rows)) * _SPECTRUM_ROW, cycles))
-    spectrum: NDArray[np.complex128] = ((rows @ within) * to_row).sum(axis=0)
+    spectrum: NDArray[np.complex128] = np.sum((rows @ within) * to_row, axis=0, dtype=np.complex128)
     return spectrum
