@@ -57,6 +57,10 @@ class ServerRefused(ServerError):
     """The server understood and said no (credentials, permission): trying again will not help."""
 
 
+class PlaylistRefused(ServerRefused):
+    """The server accepts us, but not this one playlist: skip it and go on."""
+
+
 class TrackMissing(ServerError):
     """The server no longer has this track's audio: skip the track and go on."""
 

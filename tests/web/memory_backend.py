@@ -29,9 +29,10 @@ from audiomuse.model import (
 )
 from audiomuse.servers import MediaServer, MemoryServer
 from audiomuse.services.clustering_request import ClusteringRequest
-from audiomuse.services.jobs import JobContext, JobEngine, JobHandler, Outcome
+from audiomuse.services.jobs import JobContext, JobEngine, JobHandler, Outcome, Timing
 from audiomuse.services.library import LibraryView
 from audiomuse.services.publishing import PublishReport, publish_playlists
+from audiomuse.services.publishing_job import PublishingHandler, PublishingTurn
 from audiomuse.settings import Settings, load_settings
 from audiomuse.similarity import Plays
 from audiomuse.storage import ItemPlan, LibraryStatistics, MusicStore, open_job_store, open_music_store
@@ -140,7 +141,13 @@ class MemoryBackend:
         if self.n_tracks:
             self.tracks = fill(self.music, self.n_tracks, n_heard=self.n_heard)
         self.media = MemoryServer(self.tracks, {track.id: silence() for track in self.tracks})
-        self.engine = JobEngine(self.job_store, [IdleHandler("analysis"), IdleHandler("clustering")])
+        self.turn = PublishingTurn(self.job_store)
+        handlers = (
+            IdleHandler("analysis"),
+            IdleHandler("clustering"),
+            PublishingHandler(self.music, self.server, self.turn),
+        )
+        self.engine = JobEngine(self.job_store, handlers, timing=Timing(retry_s=0.01))
 
     @cached_property
     def _view(self) -> LibraryView:
@@ -166,11 +173,15 @@ class MemoryBackend:
         request = ClusteringRequest.make(self.settings, parameters, publish=publish, start_over=start_over)
         return self.engine.start("clustering", request.to_dict())
 
-    def publish(self, playlist_id: str | None = None) -> PublishReport:
-        chosen = [p for p in self.music.playlists.all() if playlist_id in (None, p.id)]
-        return publish_playlists(
-            self.server(), self.music, chosen, suffix="_automatic", complete=playlist_id is None
-        )
+    def start_publishing(self) -> Job:
+        self.server()
+        self.turn.require_no_search()
+        return self.engine.start("publishing", {"playlist_suffix": "_automatic"})
+
+    def publish(self, playlist_id: str) -> PublishReport:
+        self.turn.require_nobody()
+        chosen = [self.music.playlists.get(playlist_id)]
+        return publish_playlists(self.server(), self.music, chosen, suffix="_automatic", complete=False)
 
     def create_on_server(self, name: str, track_ids: Sequence[str]) -> Publication:
         return self.server().save_playlist(name, track_ids)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from flask.testing import FlaskClient
 from tests.web.browsers import browser, csrf
 from tests.web.memory_backend import MemoryBackend, some_playlists
 
-from audiomuse.model import JobState
+from audiomuse.model import Job, JobState, PlaylistEntry
 
 A, B = "a" * 16, "b" * 16
 
@@ -129,14 +132,71 @@ def test_an_empty_name_is_refused(client: FlaskClient) -> None:
     assert answer.status_code == 400
 
 
+def publish_all(client: FlaskClient, backend: MemoryBackend) -> Job:
+    """Press the button, and let a worker do what it asked for."""
+    client.post("/playlists/publish", data={"csrf_token": csrf(client)})
+    (job,) = backend.job_store.jobs.active("publishing")
+    return backend.engine.run_to_end(job.id, every_s=0.02)
+
+
 def test_publish_puts_exactly_the_playlists_on_the_server(
     client: FlaskClient, backend: MemoryBackend
 ) -> None:
-    client.post("/playlists/publish", data={"csrf_token": csrf(client)})
+    publish_all(client, backend)
     held = dict(backend.media.held.values())
     assert set(held) == {"Velvet Jazz & Chillout_automatic", "Night / Drive_automatic"}
     assert held["Night / Drive_automatic"] == backend.music.playlists.get(B).track_ids
     assert "Published" in client.get("/playlists").text
+
+
+def test_publishing_is_watched_and_its_end_is_told(client: FlaskClient, backend: MemoryBackend) -> None:
+    client.post("/playlists/publish", data={"csrf_token": csrf(client)})
+    (job,) = backend.job_store.jobs.active("publishing")
+    page = client.get("/playlists").text
+    assert "Publishing" in page
+    assert "of 2 playlists" in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+    assert "Publish all" not in page, "one at a time"
+    backend.engine.run_to_end(job.id, every_s=0.02)
+    answer = client.get("/playlists/live", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == "/playlists"
+    assert "2 playlists are on your server now." in client.get("/playlists").text
+
+
+def test_a_playlist_that_could_not_be_published_is_told_with_the_reason(
+    client: FlaskClient, backend: MemoryBackend
+) -> None:
+    gone = replace(some_playlists(backend.tracks)[0], entries=(PlaylistEntry("song-99999"),))
+    backend.music.playlists.save_run([gone, some_playlists(backend.tracks)[1]])
+    job = publish_all(client, backend)
+    client.get("/playlists/live", headers={"HX-Request": "true"})
+    page = client.get("/playlists").text
+    assert "1 playlist is on your server now." in page
+    assert "Velvet Jazz &amp; Chillout_automatic: the server knows none of its songs" in page
+    page = client.get(f"/jobs/{job.id}").text
+    assert "could not be published" in page
+    assert "knows none of its songs" in page
+
+
+def test_publishing_again_takes_the_playlists_of_now(client: FlaskClient, backend: MemoryBackend) -> None:
+    job = publish_all(client, backend)
+    client.post(f"/jobs/{job.id}/retry", data={"csrf_token": csrf(client)})
+    (again,) = backend.job_store.jobs.active("publishing")
+    assert again.id != job.id
+
+
+def test_beside_a_search_that_publishes_the_button_says_why_not(
+    client: FlaskClient, backend: MemoryBackend
+) -> None:
+    backend.start_clustering({}, publish=True)
+    answer = client.post("/playlists/publish", data={"csrf_token": csrf(client)})
+    assert answer.status_code == 409
+    assert "A search is running" in answer.text
+
+
+def test_one_playlist_is_published_at_once(client: FlaskClient, backend: MemoryBackend) -> None:
+    client.post(f"/playlists/{B}/publish", data={"csrf_token": csrf(client)})
+    assert "This playlist is on your server now." in client.get(f"/playlists/{B}").text
+    assert [name for name, _ in backend.media.held.values()] == ["Night / Drive_automatic"]
 
 
 def test_a_download_has_a_name_that_every_file_system_takes(client: FlaskClient) -> None:

@@ -12,8 +12,10 @@ from rich.table import Table
 
 from audiomuse.cli.cluster import explain, find_playlist
 from audiomuse.cli.opening import opened_services
+from audiomuse.cli.progress import active_or_new, run_job
 from audiomuse.errors import NotFound
 from audiomuse.services.app import Services
+from audiomuse.services.jobs import JobStatus
 
 
 @click.group()
@@ -66,11 +68,31 @@ def publish(name: str | None) -> None:
     """Make the media server hold all playlists exactly as they are, or only NAME."""
     with opened_services() as services:
         _require_playlists(services)
-        wanted = None if name is None else find_playlist(services, name).id
-        report = services.publish(wanted)
-    click.echo(f"{len(report.published)} playlists are on the server, {len(report.deleted)} old ones went.")
+        if name is None:
+            _publish_all(services)
+            return
+        report = services.publish(find_playlist(services, name).id)
+    click.echo(f"{report.published[0]} is on the server." if report.published else "Nothing was published.")
     for sentence in report.short:
         click.secho(sentence, fg="yellow", err=True)
+
+
+def _publish_all(services: Services) -> None:
+    """Do what the page's button does, and tell which playlists could not be published and why."""
+    job, _ = active_or_new(services, "publishing", services.start_publishing)
+    ended = run_job(services, job, workers=1, unit="playlists", describe=_what_is_published)
+    published, deleted = ended.result["published"], ended.result["deleted"]
+    click.echo(f"{len(published)} playlists are on the server, {len(deleted)} old ones went.")
+    for sentence in ended.result["warnings"]:
+        click.secho(sentence, fg="yellow", err=True)
+    for item in services.engine.store.items.failed(ended.id, limit=ended.failed):
+        click.secho(item.error, fg="red", err=True)
+    if ended.failed:
+        raise SystemExit(1)
+
+
+def _what_is_published(status: JobStatus) -> str:
+    return next((str(item.payload.get("title", "")) for item in status.current), "publishing")
 
 
 def _require_playlists(services: Services) -> None:

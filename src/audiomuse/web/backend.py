@@ -92,8 +92,14 @@ class Backend(Protocol):
     def server(self) -> MediaServer:
         """Return the media server; `SettingsError` while none is configured."""
 
-    def publish(self, playlist_id: str | None = None) -> PublishReport:
-        """Make the server hold one playlist (None: all, and none of our older ones)."""
+    def start_publishing(self) -> Job:
+        """Begin to make the server hold all our playlists and none of our older ones.
+
+        Raises like `start_analysis`, and `LibraryEmpty`.
+        """
+
+    def publish(self, playlist_id: str) -> PublishReport:
+        """Make the server hold one playlist; `JobConflict` while a job publishes, or will."""
 
     def create_on_server(self, name: str, track_ids: Sequence[str]) -> Publication:
         """Make a playlist of exactly these songs on the server."""

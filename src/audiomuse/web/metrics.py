@@ -30,7 +30,7 @@ def _lines(known: LibraryStatistics, music: MusicStore, engine: JobEngine) -> It
 
 
 def _job_lines(engine: JobEngine) -> Iterator[str]:
-    newest = {kind: engine.store.jobs.last(kind) for kind in ("analysis", "clustering")}
+    newest = {kind: engine.store.jobs.last(kind) for kind in ("analysis", "clustering", "publishing")}
     jobs = {kind: job for kind, job in newest.items() if job is not None}
     if not jobs:
         return

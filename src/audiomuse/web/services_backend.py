@@ -115,8 +115,12 @@ class ServicesBackend:
             raise LibraryEmpty("No song has been analysed yet: start an analysis first.")
         return self._services.start_clustering(parameters, publish=publish, start_over=start_over)
 
-    def publish(self, playlist_id: str | None = None) -> PublishReport:
-        """Make the server hold one playlist, or all."""
+    def start_publishing(self) -> Job:
+        """Begin to make the server hold all our playlists."""
+        return self._services.start_publishing()
+
+    def publish(self, playlist_id: str) -> PublishReport:
+        """Make the server hold one playlist."""
         return self._services.publish(playlist_id)
 
     def create_on_server(self, name: str, track_ids: Sequence[str]) -> Publication:

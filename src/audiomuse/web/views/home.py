@@ -98,7 +98,9 @@ def retry(job_id: str) -> ResponseReturnValue:
     """Go on with a job that was stopped or failed; after a success, try again what could not be done."""
     engine = backend().engine
     old = engine.store.jobs.get(job_id)
-    if old.state is JobState.SUCCESS and old.kind == "analysis":
+    if old.kind == "publishing":
+        backend().start_publishing()  # of the playlists as they are now; what is there already costs little
+    elif old.state is JobState.SUCCESS and old.kind == "analysis":
         backend().start_analysis(old.parameters, retry_failed=True)
     else:
         engine.resume(job_id)
@@ -128,7 +130,25 @@ def _back() -> str:
 @bp.app_template_filter("job_kind")
 def job_kind(job: Job) -> str:
     """Return what a job does, for people."""
-    return {"analysis": _("Analysis"), "clustering": _("Playlist search")}.get(job.kind, job.kind)
+    return {
+        "analysis": _("Analysis"),
+        "clustering": _("Playlist search"),
+        "publishing": _("Publishing"),
+    }.get(job.kind, job.kind)
+
+
+@bp.app_template_filter("job_unit")
+def job_unit(job: Job) -> str:
+    """Return what a job counts, for people."""
+    return {"analysis": _("songs"), "publishing": _("playlists")}.get(job.kind, _("tries"))
+
+
+@bp.app_template_filter("job_pace_unit")
+def job_pace_unit(job: Job) -> str:
+    """Return what a job's pace is measured in, for people."""
+    return {"analysis": _("songs a minute"), "publishing": _("playlists a minute")}.get(
+        job.kind, _("tries a minute")
+    )
 
 
 @bp.app_template_filter("job_state")

@@ -9,15 +9,16 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from audiomuse.errors import JobConflict, LibraryEmpty, ParameterError
-from audiomuse.model import Playlist
+from audiomuse.model import Job, JobState, Playlist
 from audiomuse.playlists import ListFingerprint, list_fingerprint
 from audiomuse.services.clustering_request import CLUSTERING_FIELDS
-from audiomuse.services.publishing import PublishReport
+from audiomuse.services.playlist_job import KIND as SEARCH
+from audiomuse.services.publishing_job import KIND as PUBLISHING
 from audiomuse.storage import CatalogueEntry
 from audiomuse.web import parameters
 from audiomuse.web.changes import ListChange, compare
 from audiomuse.web.failures import status_of
-from audiomuse.web.job_reports import active_reports
+from audiomuse.web.job_reports import JobReport, active_reports
 from audiomuse.web.state import backend
 from audiomuse.web.words import _, ngettext
 
@@ -34,9 +35,15 @@ def _previous() -> Sequence[Playlist] | None:
     return backend().music.playlists.all(runs[1].id) if len(runs) > 1 else None
 
 
+def _reports() -> list[JobReport]:
+    """The jobs that change playlists, ours or the server's, and are not at their end."""
+    engine = backend().engine
+    return [one for kind in (SEARCH, PUBLISHING) for one in active_reports(engine, kind)]
+
+
 @bp.get("/playlists")
 def index() -> ResponseReturnValue:
-    """Show every playlist, and the search while one runs."""
+    """Show every playlist, and the search and the publishing while they run."""
     lists = backend().music.playlists.all()
     before = _previous()
     published = {one.id: backend().music.publications.of(one.id) for one in lists}
@@ -44,7 +51,7 @@ def index() -> ResponseReturnValue:
         "playlists/index.html",
         lists=lists,
         published=published,
-        reports=active_reports(backend().engine, "clustering"),
+        reports=_reports(),
         changed=len(compare(before, lists)) if before is not None else None,
         can_redo=any(run.undone for run in backend().music.playlists.runs()),
     )
@@ -52,11 +59,24 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/playlists/live")
 def live() -> ResponseReturnValue:
-    """Return the part of the overview that changes while a search runs."""
-    reports = active_reports(backend().engine, "clustering")
+    """Return the part of the overview that changes while a search or a publishing runs."""
+    reports = _reports()
     if not reports and request.headers.get("HX-Request"):
+        _tell_end(backend().engine.store.jobs.last())
         return Response(status=204, headers={"HX-Redirect": url_for("playlists.index")})
     return render_template("playlists/live.html", reports=reports)
+
+
+def _tell_end(job: Job | None) -> None:
+    """Say how the publishing went that somebody watched."""
+    if job is None or job.kind != PUBLISHING or job.state is not JobState.SUCCESS:
+        return  # the history tells about the others
+    n = len(job.result["published"])
+    flash(ngettext("%(num)d playlist is on your server now.", "%(num)d playlists are on your server now.", n))
+    for item in backend().engine.store.items.failed(job.id, limit=job.failed):
+        flash(item.error or "", "error")
+    for sentence in job.result["warnings"]:
+        flash(sentence, "note")
 
 
 @bp.route("/playlists/new", methods=["GET", "POST"])
@@ -122,17 +142,9 @@ def redo() -> ResponseReturnValue:
 
 @bp.post("/playlists/publish")
 def publish_all() -> ResponseReturnValue:
-    """Make the music server hold every playlist."""
-    _tell(backend().publish())
+    """Begin to make the music server hold every playlist."""
+    backend().start_publishing()
     return redirect(url_for("playlists.index"))
-
-
-def _tell(report: PublishReport) -> None:
-    """Say what the server holds now."""
-    n = len(report.published)
-    flash(ngettext("%(num)d playlist is on your server now.", "%(num)d playlists are on your server now.", n))
-    for sentence in report.short:
-        flash(sentence, "note")
 
 
 @bp.get("/playlists/<playlist_id>")
@@ -205,8 +217,11 @@ def pin(playlist_id: str) -> ResponseReturnValue:
 @bp.post("/playlists/<playlist_id>/publish")
 def publish(playlist_id: str) -> ResponseReturnValue:
     """Make the music server hold one playlist."""
-    backend().music.playlists.get(playlist_id)
-    _tell(backend().publish(playlist_id))
+    report = backend().publish(playlist_id)
+    if report.published:
+        flash(_("This playlist is on your server now."))
+    for sentence in report.short:
+        flash(sentence, "note")
     return redirect(url_for("playlists.show", playlist_id=playlist_id))
 
 
