@@ -103,4 +103,4 @@ class Transport(kombu_filesystem.Transport):
         super().__init__(client, **options)  # type: ignore[no-untyped-call]
         # Kombu's connections of one process share what is declared: one takes a binding for granted that
         # another is only about to write, and what it sends meanwhile goes nowhere.
-        self.state = BrokerState()  # type: ignore[no-untyped-call]
+        self.state = BrokerState()

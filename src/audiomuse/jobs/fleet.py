@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from typing import Any, Protocol
 
 import redis
 import structlog
+from kombu.connection import Connection
+from kombu.entity import Queue
+from kombu.exceptions import OperationalError
+from kombu.messaging import Producer
 
 from audiomuse.errors import SettingsError
+from audiomuse.jobs.address import split_encryption
 from audiomuse.settings import Settings
 from audiomuse.storage import MusicStore
 
@@ -47,16 +53,14 @@ class SharedBroker:
     Parameters
     ----------
     url : str
-        CELERY_BROKER_URL. Only Redis has such a place; on other brokers nothing is checked.
+        From `choose_broker`; ``redis`` or ``amqp``, encrypted or not.
     home : dict
         From `home_of`.
     """
 
     def __init__(self, url: str, home: dict[str, str]) -> None:
         self._home = home
-        self._client: redis.Redis | None = None
-        if url.startswith("redis"):
-            self._client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_timeout=5.0)
+        self._place: _Place = _RabbitPlace(url) if url.startswith("amqp") else _RedisPlace(url)
 
     def settle(self) -> None:
         """Say where we live, for the next minute; call it again and again.
@@ -66,23 +70,92 @@ class SharedBroker:
         SettingsError
             If workers of another machine, or on another database, are there already.
         """
-        if self._client is None:
-            return
         try:
-            self._client.set(_PLACE, json.dumps(self._home), nx=True, ex=_GOOD_FOR_S)
-            theirs = json.loads(self._client.get(_PLACE) or "{}")
-            if theirs == self._home:
-                self._client.expire(_PLACE, _GOOD_FOR_S)
-        except redis.RedisError as e:
+            theirs = self._place.meet(self._home)
+        except _NoAnswer as e:
             log.warning("the broker does not answer", error=str(e))
             return
-        if theirs and any(theirs[name] != self._home[name] for name in ("machine", "database")):
+        if any(theirs[name] != self._home[name] for name in ("machine", "database")):
             raise SettingsError(
                 f"A worker on {theirs['host']} shares this broker, but SQLite databases are files that "
                 "only one machine can use. To share the work among several machines, set DATABASE_URL to "
                 "the same postgresql:// address on all of them; to keep to one machine, give this one a "
                 "broker of its own (unset CELERY_BROKER_URL)."
             )
+
+    def close(self) -> None:
+        """Hang up; what we said is forgotten within a minute."""
+        self._place.close()
+
+
+class _NoAnswer(Exception):
+    """The broker is away; the next time will tell."""
+
+
+class _Place(Protocol):
+    def meet(self, home: dict[str, str]) -> dict[str, str]:
+        """Return who lives here: `home`, for the next minute, unless somebody else does."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class _RedisPlace:
+    """A key that is set by whoever comes first."""
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_timeout=5.0)
+
+    def meet(self, home: dict[str, str]) -> dict[str, str]:
+        try:
+            self._client.set(_PLACE, json.dumps(home), nx=True, ex=_GOOD_FOR_S)
+            found: dict[str, str] = json.loads(self._client.get(_PLACE) or "null") or home
+            if found == home:
+                self._client.expire(_PLACE, _GOOD_FOR_S)
+        except redis.RedisError as e:
+            raise _NoAnswer(e) from e
+        return found
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _RabbitPlace:
+    """A queue with room for one message, which everybody reads and puts back."""
+
+    def __init__(self, url: str) -> None:
+        plain, encryption = split_encryption(url)
+        patience = {"read_timeout": 5, "write_timeout": 5}
+        self._connection = Connection(
+            plain, ssl=encryption or False, connect_timeout=5, transport_options=patience
+        )
+        limits = {"x-max-length": 1, "x-overflow": "reject-publish", "x-expires": 2 * _GOOD_FOR_S * 1000}
+        self._queue = Queue(_PLACE, queue_arguments=limits)
+
+    def meet(self, home: dict[str, str]) -> dict[str, str]:
+        errors = (*self._connection.connection_errors, *self._connection.channel_errors, OperationalError)
+        try:
+            with self._connection.channel() as channel:
+                return self._meet(channel, home)
+        except errors as e:
+            self._connection.close()
+            raise _NoAnswer(e) from e
+
+    def _meet(self, channel: Any, home: dict[str, str]) -> dict[str, str]:
+        queue = self._queue(channel)
+        queue.queue_declare()
+        message = queue.get()
+        if message is not None and message.payload != home:
+            message.requeue()  # keeps the time that it has left
+            return dict(message.payload)
+        with Producer(channel) as producer:
+            producer.publish(home, routing_key=_PLACE, expiration=_GOOD_FOR_S)
+        if message is not None:
+            message.ack()
+        return home
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def _machine() -> str:

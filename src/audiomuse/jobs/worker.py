@@ -69,6 +69,7 @@ def run_worker(settings: Settings, *, opener: str = DEFAULT_OPENER) -> int:
         place = None
         if not choice.is_embedded and uses_sqlite(settings):
             place = SharedBroker(choice.url, home_of(music, uuid.uuid4().hex))
+            resources.callback(place.close)
             place.settle()
         stop_file = resources.enter_context(_own_folder(settings.temp_dir)) / "stop"
         app.conf.update(audiomuse_opener=opener, audiomuse_stop_file=str(stop_file))
