@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from audiomuse.audio import FEATURES_VERSION
 from audiomuse.errors import AudioError
-from audiomuse.model import FeatureMatrix, Key, Tempo, Track, TrackFeatures
+from audiomuse.model import FeatureMatrix, JobItem, Key, Tempo, Track, TrackFeatures
 from audiomuse.services.hearing import ListeningStopped
 from audiomuse.services.jobs import Timing
-from audiomuse.storage import MusicStore
+from audiomuse.storage import JobStore, MusicStore
 
-QUICK = Timing(lease_s=5.0, check_s=0.02, retry_s=0.01, retries=2, retries_planning=1, storage_patience_s=0.5)
+QUICK = Timing(check_s=0.02, retry_s=0.01, retries=2, retries_planning=1)
+"""Short where a test waits for nothing to happen. Leases stay long: no machine is too slow to keep one."""
 
 
 class ToldListener:
@@ -119,7 +121,28 @@ def store_library(music: MusicStore, matrix: FeatureMatrix, *, source: str = "me
         )
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
+@contextmanager
+def given_out(jobs: JobStore, limit: int) -> Iterator[Callable[[], bool]]:
+    """Let workers have no more than `limit` items; yields what tells whether they had them.
+
+    A run that is stopped then is stopped in the middle, on the fastest machine as on the slowest.
+    """
+    claim, had = jobs.items.claim, 0
+
+    def claim_few(job_id: str, owner: str, n: int, *, lease_s: float) -> list[JobItem]:
+        nonlocal had
+        items = claim(job_id, owner, min(n, limit - had), lease_s=lease_s) if had < limit else []
+        had += len(items)
+        return items
+
+    jobs.items.claim = claim_few  # type: ignore[method-assign]
+    try:
+        yield lambda: had >= limit
+    finally:
+        jobs.items.claim = claim  # type: ignore[method-assign]
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 120.0) -> None:
     """Wait for something that happens in another thread."""
     deadline = time.monotonic() + seconds
     while not condition():

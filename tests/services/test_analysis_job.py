@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
-from tests.services.fakes import QUICK, ToldListener, songs, sounds, wait_until
+from tests.services.fakes import QUICK, ToldListener, given_out, songs, sounds, wait_until
 
 from audiomuse.errors import JobConflict, ParameterError, ServerRefused, SettingsError
 from audiomuse.model import JobState
@@ -95,16 +95,17 @@ def test_only_the_newest_albums_are_heard_when_asked_so(sqlite_settings, listene
         assert analyse(services, num_recent_albums=0).result["songs"]["listed"] == 20
 
 
-def test_a_stopped_run_goes_on_with_the_songs_that_are_missing(sqlite_settings):
+def test_a_stopped_run_goes_on_with_the_songs_that_are_missing(sqlite_settings, listener):
     tracks = songs(10)
-    slow = ToldListener(seconds=0.05)
-    with services_on(sqlite_settings, MemoryServer(tracks, sounds(tracks)), slow) as services:
+    with services_on(sqlite_settings, MemoryServer(tracks, sounds(tracks)), listener) as services:
         job = services.start_analysis()
-        half = services.engine.run_to_end(job.id, every_s=0.02, should_stop=lambda: len(slow.heard) >= 4)
+        with given_out(services.engine.store, 5) as all_are_given_out:  # the listing, and four songs
+            half = services.engine.run_to_end(job.id, every_s=0.02, should_stop=all_are_given_out)
         assert not half.state.is_final
+        assert len(listener.heard) <= 4
         ended = services.engine.run_to_end(job.id, every_s=0.02)
         assert ended.state is JobState.SUCCESS
-    assert sorted(slow.heard) == sorted(track.id for track in tracks)
+    assert sorted(listener.heard) == sorted(track.id for track in tracks)
 
 
 def test_cancel_is_obeyed_within_one_song_even_a_long_one(sqlite_settings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.services.fakes import QUICK, songs, store_library
+from tests.services.fakes import QUICK, given_out, songs, store_library
 
 from audiomuse.audio import FEATURES_VERSION
 from audiomuse.errors import ParameterError
@@ -68,9 +68,8 @@ def test_a_run_that_was_stopped_comes_to_the_same_end(services, tmp_path):
     with open_services(other, timing=QUICK) as stopped:
         store_library(stopped.music, LIBRARY)
         job = stopped.start_clustering({"clustering_runs": RUNS})
-        half = stopped.engine.run_to_end(
-            job.id, every_s=0.01, should_stop=lambda: stopped.engine.status(job.id).job.done >= 20
-        )
+        with given_out(stopped.engine.store, 3) as all_are_given_out:  # the plan, and two dozen of the runs
+            half = stopped.engine.run_to_end(job.id, every_s=0.01, should_stop=all_are_given_out)
         assert not half.state.is_final
     with open_services(other, timing=QUICK) as again:
         again.engine.run_to_end(job.id, every_s=0.05)
