@@ -145,12 +145,12 @@ def test_songs_that_come_while_it_runs_do_not_disturb_it(services):
 
 def test_a_report_measures_the_playlists(services):
     cluster(services)
-    report = measure(services.music, services.library())
+    report = measure(services.music, services.judged_library())
     assert report.coherence is not None
     assert report.random_coherence is not None
     assert report.coherence > report.random_coherence
     assert report.unique_names == 1.0
-    assert "<svg" in current_report(services.music, services.library())
+    assert "<svg" in current_report(services.music, services.judged_library())
 
 
 def test_rows_are_taken_in_the_order_asked_for():

@@ -46,7 +46,7 @@ def test_two_kinds_of_music_share_the_list_by_their_weight():
 def test_no_artist_fills_the_list():
     index = SimilarityIndex(circle(list(range(0, 40, 2)), artists=["One"] * 15 + ["Two"] * 5))
     taste = sonic_fingerprint(index, [Plays("at-0", 1, NOW)], now=NOW, n=10, max_per_artist=2)
-    artists = [index.matrix.artists[index.row(track)] for track in ids(taste.tracks)]
+    artists = [index.songs.artists[index.row(track)] for track in ids(taste.tracks)]
     assert artists.count("One") == 2
 
 

@@ -5,14 +5,18 @@ import pytest
 from made_sounds import circle
 
 from audiomuse.model import MSD_TAGS
-from audiomuse.similarity import search_words
+from audiomuse.similarity import Songs, search_words
 
-LIBRARY = circle(
-    [0, 10, 20, 30, 40, 50],
-    tags=["jazz", "jazz", "punk", "instrumental", "female vocalists", "80s"],
-    energy=[0.1, 0.9, 0.95, 0.15, 0.5, 0.5],
-    tempo_bpm=[70, 180, 190, 75, 120, np.nan],
-    key_index=[12, 0, 0, 13, 0, -1],
+LIBRARY = Songs.pack(
+    [
+        circle(
+            [0, 10, 20, 30, 40, 50],
+            tags=["jazz", "jazz", "punk", "instrumental", "female vocalists", "80s"],
+            energy=[0.1, 0.9, 0.95, 0.15, 0.5, 0.5],
+            tempo_bpm=[70, 180, 190, 75, 120, np.nan],
+            key_index=[12, 0, 0, 13, 0, -1],
+        )
+    ]
 )
 
 

@@ -34,7 +34,7 @@ from audiomuse.services.library import LibraryView
 from audiomuse.services.publishing import PublishReport, publish_playlists
 from audiomuse.services.publishing_job import PublishingHandler, PublishingTurn
 from audiomuse.settings import Settings, load_settings
-from audiomuse.similarity import Plays
+from audiomuse.similarity import Plays, Songs
 from audiomuse.storage import ItemPlan, LibraryStatistics, MusicStore, open_job_store, open_music_store
 from audiomuse.web.backend import ConnectionCheck, DemoProgress
 
@@ -151,7 +151,7 @@ class MemoryBackend:
 
     @cached_property
     def _view(self) -> LibraryView:
-        return LibraryView(self.music.features.load_matrix(self.features_version))
+        return LibraryView(Songs.pack(self.music.features.load_pieces(self.features_version)))
 
     def statistics(self) -> LibraryStatistics:
         return self.music.statistics.library(self.features_version)

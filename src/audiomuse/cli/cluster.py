@@ -59,7 +59,7 @@ def cluster(publish: bool, start_over: bool, explained: str | None, as_json: boo
 def explain(services: Services, wanted: str) -> None:
     """Print why each song is in one playlist, found by id or name; raises `NotFound`."""
     playlist = find_playlist(services, wanted)
-    library = services.library()
+    library = services.judged_library()
     explanation = explain_playlist(playlist, library.matrix, library.places)
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(f"\n[bold]{explanation.name}[/]", highlight=False)

@@ -44,7 +44,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 def report(file: Path) -> None:
     """Write a quality report of the current playlists as an HTML page to FILE."""
     with opened_services() as services:
-        file.write_text(current_report(services.music, services.library()), encoding="utf-8")
+        file.write_text(current_report(services.music, services.judged_library()), encoding="utf-8")
     click.echo(f"Written to {file}.")
 
 

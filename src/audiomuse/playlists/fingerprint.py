@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from audiomuse.model import MSD_TAGS, FeatureMatrix
+from audiomuse.model import MSD_TAGS, FeatureMatrix, Float32
 from audiomuse.playlists.order import camelot_number
 
 TEMPO_EDGES = tuple(range(40, 221, 10))
@@ -40,46 +39,41 @@ class ListFingerprint:
     """Length of the whole list."""
 
 
-def list_fingerprint(matrix: FeatureMatrix, track_ids: Sequence[str], *, n_moods: int = 5) -> ListFingerprint:
+def list_fingerprint(songs: FeatureMatrix, library_tags: Float32, *, n_moods: int = 5) -> ListFingerprint:
     """Collect what a chart of a list shows.
 
     Parameters
     ----------
-    matrix : FeatureMatrix
-    track_ids : sequence of str
-        The list in its order; ids that are not in the library are passed over.
+    songs : FeatureMatrix
+        The list's songs in their order; those that are not analysed are not in it.
+    library_tags : ndarray, shape=(50,)
+        The library's mean of each tag.
     n_moods : int
         Bars of moods at most.
 
     Returns
     -------
     ListFingerprint
-        With empty lines and zero counts if no id is in the library.
+        With empty lines and zero counts if there is no song.
     """
-    row_of = {track: row for row, track in enumerate(matrix.ids)}
-    rows = np.asarray([row_of[track] for track in track_ids if track in row_of], dtype=np.intp)
-    bpm = matrix.tempo_bpm[rows]
-    bpm = np.clip(bpm[~np.isnan(bpm)], TEMPO_EDGES[0], TEMPO_EDGES[-1])
-    energy = matrix.energy[rows]
-    keys = matrix.key_index[rows]
+    bpm = np.clip(songs.tempo_bpm[~np.isnan(songs.tempo_bpm)], TEMPO_EDGES[0], TEMPO_EDGES[-1])
+    keys = songs.key_index
     number = camelot_number(keys)
     return ListFingerprint(
         tempo_counts=tuple(int(n) for n in np.histogram(bpm, TEMPO_EDGES)[0]),
-        energy_line=tuple(None if np.isnan(e) else round(float(e), 3) for e in energy),
-        moods=_moods(matrix, rows, n_moods) if len(rows) else (),
+        energy_line=tuple(None if np.isnan(e) else round(float(e), 3) for e in songs.energy),
+        moods=_moods(songs.tags, library_tags, n_moods) if len(songs) else (),
         camelot_counts=tuple(
             (int(((number == n) & (keys >= 12)).sum()), int(((number == n) & (keys < 12)).sum()))
             for n in range(1, 13)
         ),
-        duration_s=float(matrix.duration_s[rows].sum()),
+        duration_s=float(songs.duration_s.sum()),
     )
 
 
-def _moods(
-    matrix: FeatureMatrix, rows: np.ndarray[tuple[int], np.dtype[np.intp]], n: int
-) -> tuple[MoodBar, ...]:
+def _moods(tags: Float32, library_tags: Float32, n: int) -> tuple[MoodBar, ...]:
     """The tags that weigh most in p log(p / q), list against library."""
-    inside = np.maximum(matrix.tags[rows].mean(axis=0), 1e-6)
-    library = np.maximum(matrix.tags.mean(axis=0), 1e-6)
+    inside = np.maximum(tags.mean(axis=0), 1e-6)
+    library = np.maximum(library_tags, 1e-6)
     order = np.argsort(-inside * np.log(inside / library), kind="stable")[:n]
     return tuple(MoodBar(MSD_TAGS[t], round(float(inside[t]), 4), round(float(library[t]), 4)) for t in order)

@@ -18,7 +18,7 @@ from audiomuse.services.clustering_request import ClusteringRequest
 from audiomuse.services.export import export_playlists
 from audiomuse.services.hearing import Listener, open_listener
 from audiomuse.services.jobs import JobEngine, Timing
-from audiomuse.services.library import LibraryCache, LibraryView
+from audiomuse.services.library import JudgedLibrary, LibraryCache, LibraryView, judged_library
 from audiomuse.services.listeners import ListenerPool
 from audiomuse.services.playlist_job import ClusteringHandler
 from audiomuse.services.publishing import PublishReport, publish_playlists, unpublish_playlist
@@ -98,6 +98,10 @@ class Services:
     def library(self) -> LibraryView:
         """Return the analysed library in memory, as it is or was a moment ago."""
         return self._library.view()
+
+    def judged_library(self) -> JudgedLibrary:
+        """Load the analysed library as the clustering sees it; raises `LibraryEmpty` if there is no song."""
+        return judged_library(self.music, self.features_version)
 
     # --- jobs ---
 

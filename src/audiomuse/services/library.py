@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiomuse.errors import LibraryEmpty
-from audiomuse.features import FeatureSpace, fit_space
+from audiomuse.features import fit_space
 from audiomuse.model import FeatureMatrix, Float32
-from audiomuse.similarity import ArtistIndex, SimilarityIndex
+from audiomuse.services.memory import give_back_free_memory
+from audiomuse.similarity import ArtistIndex, SimilarityIndex, Songs
 from audiomuse.storage import MusicStore
 
 _RENEW_AT_MOST_EVERY_S = 10.0
@@ -28,12 +29,12 @@ with every song, and people who look at it meanwhile must not wait."""
 class LibraryView:
     """One state of the analysed library. What is derived from it is made when it is first asked for."""
 
-    matrix: FeatureMatrix
+    songs: Songs
 
     @cached_property
     def index(self) -> SimilarityIndex:
         """What sounds alike; raises `LibraryEmpty` if there is no song."""
-        return SimilarityIndex(self.matrix)
+        return SimilarityIndex(self.songs)
 
     @cached_property
     def artists(self) -> ArtistIndex:
@@ -41,16 +42,26 @@ class LibraryView:
         return ArtistIndex(self.index)
 
     @cached_property
-    def space(self) -> FeatureSpace:
-        """The judge space fitted to this library; raises `LibraryEmpty` if there is no song."""
-        if not len(self.matrix):
-            raise LibraryEmpty("No song has been analysed yet.")
-        return fit_space(self.matrix)
+    def mean_tags(self) -> Float32:
+        """The library's mean of each tag, shape (50,); zeros if there is no song."""
+        return self.songs.tags.mean()
 
-    @cached_property
-    def places(self) -> Float32:
-        """The songs in the judge space, shape (n, d)."""
-        return self.space.transform(self.matrix)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedLibrary:
+    """The analysed library as the clustering sees it: at full precision, and in its judge space."""
+
+    matrix: FeatureMatrix
+    places: Float32
+    """Shape (n, d)."""
+
+
+def judged_library(music: MusicStore, features_version: str) -> JudgedLibrary:
+    """Load the library and place it in its judge space; raises `LibraryEmpty` if there is no song."""
+    matrix = music.features.load_matrix(features_version)
+    if not len(matrix):
+        raise LibraryEmpty("No song has been analysed yet.")
+    return JudgedLibrary(matrix, fit_space(matrix).transform(matrix))
 
 
 class LibraryCache:
@@ -104,10 +115,11 @@ class LibraryCache:
         began = self._clock()
         # Asked before loading: a song that arrives in between makes the view old, never wrong for ever.
         revision = self._music.statistics.revision(self._version)
-        view = LibraryView(self._music.features.load_matrix(self._version))
-        if len(view.matrix):
+        view = LibraryView(Songs.pack(self._music.features.load_pieces(self._version)))
+        if len(view.songs):
             _ = view.index, view.artists
         self._view, self._revision = view, revision
+        give_back_free_memory()
         took = self._clock() - began
         self._renew_from = self._clock() + max(_RENEW_AT_MOST_EVERY_S, _RENEWAL_SHARE * took)
         return view

@@ -10,19 +10,17 @@ from audiomuse.playlists import PlaylistChange, PlaylistSet
 from audiomuse.playlists.report import QualityReport, quality_report
 from audiomuse.playlists.report_html import render_html
 from audiomuse.services.clustering import last_run
-from audiomuse.services.library import LibraryView
+from audiomuse.services.library import JudgedLibrary
 from audiomuse.storage import MusicStore
 
 
-def measure(music: MusicStore, library: LibraryView) -> QualityReport:
+def measure(music: MusicStore, library: JudgedLibrary) -> QualityReport:
     """Measure the current playlists against the library.
 
     Raises
     ------
     NotFound
         If there are no playlists yet.
-    LibraryEmpty
-        If no song is analysed.
     """
     playlists = music.playlists.all()
     noted = last_run(music)
@@ -41,7 +39,7 @@ def measure(music: MusicStore, library: LibraryView) -> QualityReport:
     return quality_report(library.matrix, library.places, made, clustering)
 
 
-def current_report(music: MusicStore, library: LibraryView) -> str:
+def current_report(music: MusicStore, library: JudgedLibrary) -> str:
     """Return the measurements as a self-contained HTML page; raises like `measure`."""
     return render_html(measure(music, library))
 

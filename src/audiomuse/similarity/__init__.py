@@ -7,12 +7,14 @@ from audiomuse.similarity.landscape import map_coordinates
 from audiomuse.similarity.likeness import Likeness, explain_neighbours
 from audiomuse.similarity.listening import Plays, SonicFingerprint, sonic_fingerprint
 from audiomuse.similarity.paths import SongPath, find_path
+from audiomuse.similarity.songs import EightBitRows, Songs
 from audiomuse.similarity.words import TextAnswer, WordMatch, search_words
 
 __all__ = [
     "Alchemy",
     "ArtistIndex",
     "ArtistNeighbour",
+    "EightBitRows",
     "Likeness",
     "Neighbour",
     "Plays",
@@ -21,6 +23,7 @@ __all__ = [
     "SimilarityIndex",
     "SongPair",
     "SongPath",
+    "Songs",
     "SonicFingerprint",
     "TextAnswer",
     "WordMatch",

@@ -103,7 +103,7 @@ def mix(
         (row, "result") for row in rows
     ]
     return Alchemy(
-        tuple(Neighbour(index.matrix.ids[row], distance) for row, distance in found),
+        tuple(Neighbour(index.songs.ids[row], distance) for row, distance in found),
         preview(index, dots),
     )
 
@@ -123,7 +123,7 @@ def preview(index: SimilarityIndex, dots: Sequence[tuple[int, str]]) -> tuple[Pr
     """
     if not dots:
         return ()
-    X = index.vectors[np.asarray([row for row, _ in dots], dtype=np.intp)].astype(np.float64)
+    X = index.vectors([row for row, _ in dots]).astype(np.float64)
     X -= X.mean(axis=0)
     axes = np.linalg.svd(X, full_matrices=False)[2][:2]
     # An axis has no natural direction; the largest part of it points up, so that pictures repeat.
@@ -132,14 +132,14 @@ def preview(index: SimilarityIndex, dots: Sequence[tuple[int, str]]) -> tuple[Pr
     places[:, : len(axes)] = X @ (axes * signs[:, None]).T
     places /= max(float(np.abs(places).max()), 1e-12)
     return tuple(
-        PreviewPoint(index.matrix.ids[row], kind, round(float(x), 4), round(float(y), 4))
+        PreviewPoint(index.songs.ids[row], kind, round(float(x), 4), round(float(y), 4))
         for (row, kind), (x, y) in zip(dots, places, strict=True)
     )
 
 
 def _mean_direction(index: SimilarityIndex, ingredients: Sequence[Sequence[int]]) -> Float32:
     """Return the mean of the ingredients' own mean directions."""
-    means = [unit_rows(index.vectors[list(rows)].mean(axis=0)[None, :])[0] for rows in ingredients]
+    means = [unit_rows(index.vectors(list(rows)).mean(axis=0)[None, :])[0] for rows in ingredients]
     return np.asarray(np.mean(means, axis=0), dtype=np.float32)
 
 

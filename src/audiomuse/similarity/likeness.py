@@ -43,25 +43,25 @@ def explain_neighbours(
         If an id is no analysed track.
     """
     row = index.row(track_id)
-    mean = np.maximum(index.matrix.tags.mean(axis=0), 1e-4)
+    mean = np.maximum(index.songs.tags.mean(), 1e-4)
     return [_likeness(index, row, neighbour, mean) for neighbour in neighbours]
 
 
 def _likeness(
     index: SimilarityIndex, row: int, neighbour: Neighbour, mean: np.ndarray[tuple[int], np.dtype[np.float32]]
 ) -> Likeness:
-    matrix = index.matrix
+    songs = index.songs
     other = index.row(neighbour.track_id)
-    lift = np.minimum(matrix.tags[row], matrix.tags[other]) / mean
+    lift = songs.tags[[row, other]].min(axis=0) / mean
     strongest = [int(t) for t in np.argsort(-lift * np.sqrt(mean), kind="stable") if lift[t] >= _STRONG][:3]
-    octaves = abs(float(np.log2(matrix.tempo_bpm[row] / matrix.tempo_bpm[other])))
+    octaves = abs(float(np.log2(songs.tempo_bpm[row] / songs.tempo_bpm[other])))
     folded = min(octaves, abs(1.0 - octaves))  # NaN stays NaN and compares false
-    key = int(matrix.key_index[row])
+    key = int(songs.key_index[row])
     return Likeness(
         neighbour.track_id,
         neighbour.distance,
         tuple(MSD_TAGS[t] for t in strongest),
         folded <= np.log2(1.0 + _SAME_TEMPO),
-        bool(abs(matrix.energy[row] - matrix.energy[other]) <= _SAME_ENERGY),
-        key >= 0 and key == int(matrix.key_index[other]),
+        bool(abs(songs.energy[row] - songs.energy[other]) <= _SAME_ENERGY),
+        key >= 0 and key == int(songs.key_index[other]),
     )

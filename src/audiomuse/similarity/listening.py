@@ -77,18 +77,20 @@ def sonic_fingerprint(
     LibraryEmpty
         If no play is of an analysed song.
     """
-    known = {track: row for row, track in enumerate(index.matrix.ids)}
-    heard = [play for play in plays if play.track_id in known and (play.count > 0 or play.is_favorite)]
+    counted = [play for play in plays if play.count > 0 or play.is_favorite]
+    known = index.known_rows(play.track_id for play in counted)
+    row_of = {index.songs.ids[row]: int(row) for row in known}
+    heard = [play for play in counted if play.track_id in row_of]
     if not heard:
         raise LibraryEmpty("Nothing that was played has been analysed yet, so there is no taste to follow.")
     weights = np.asarray([play_weight(play, now=now, half_life_days=half_life_days) for play in heard])
     order = np.argsort(-weights, kind="stable")[:200]
-    rows = np.asarray([known[heard[int(i)].track_id] for i in order], dtype=np.intp)
+    rows = np.asarray([row_of[heard[int(i)].track_id] for i in order], dtype=np.intp)
     weights = weights[order]
-    facets = _facets(index.vectors[rows], weights)
+    facets = _facets(index.vectors(rows), weights)
     asked = () if include_played else tuple(int(row) for row in rows)
     tracks = _take_turns(index, facets, n, SearchRules(max_per_artist=max_per_artist), asked)
-    return SonicFingerprint(tracks, tuple(index.matrix.ids[row] for row in rows[:10]))
+    return SonicFingerprint(tracks, tuple(index.songs.ids[row] for row in rows[:10]))
 
 
 def play_weight(play: Plays, *, now: datetime, half_life_days: float = HALF_LIFE_DAYS) -> float:
@@ -159,4 +161,4 @@ def _take_turns(
         chosen[row] = distance
         given[facet] += 1
         per_artist[artist] = per_artist.get(artist, 0) + 1
-    return tuple(Neighbour(index.matrix.ids[row], distance) for row, distance in chosen.items())
+    return tuple(Neighbour(index.songs.ids[row], distance) for row, distance in chosen.items())

@@ -64,19 +64,19 @@ def find_path(
     if start == end:
         return SongPath((start_id,), 0.0)
     rows = [start]
-    inner = min(max_steps, len(index.matrix)) - 2
-    angle = float(np.arccos(np.clip(float(index.vectors[start] @ index.vectors[end]), -1.0, 1.0)))
+    inner = min(max_steps, len(index.songs)) - 2
+    angle = float(np.arccos(np.clip(float(index.vector(start) @ index.vector(end)), -1.0, 1.0)))
     even_step = 1.0 - float(np.cos(angle / (inner + 1)))
     for t in np.arange(1, inner + 1) / (inner + 1):
-        waypoint = slerp(index.vectors[start], index.vectors[end], float(t))
+        waypoint = slerp(index.vector(start), index.vector(end), float(t))
         row = _next_song(index, waypoint, rows, end, even_step)
         if row is not None:
             rows.append(row)
     rows.append(end)
     if not exact_size:
         rows = _without_setbacks(index, rows)
-    steps = (index.vectors[rows[:-1]] * index.vectors[rows[1:]]).sum(axis=1)
-    return SongPath(tuple(index.matrix.ids[row] for row in rows), float(np.clip(1.0 - steps, 0.0, 2.0).sum()))
+    steps = (index.vectors(rows[:-1]) * index.vectors(rows[1:])).sum(axis=1)
+    return SongPath(tuple(index.songs.ids[row] for row in rows), float(np.clip(1.0 - steps, 0.0, 2.0).sum()))
 
 
 def slerp(a: Float32, b: Float32, t: float) -> Float32:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audiomuse.model import MSD_TAGS, FeatureMatrix
+from audiomuse.model import MSD_TAGS
+from audiomuse.similarity.songs import Songs
 
 _TAG_WORDS: Mapping[str, tuple[str, ...]] = {
     "female vocalists": ("female", "woman", "women", "girl", "female voice", "female vocals",
@@ -108,12 +109,12 @@ class TextAnswer:
     """For people: what the answer rests on, or why there is none."""
 
 
-def search_words(matrix: FeatureMatrix, query: str, n: int = 25) -> TextAnswer:
+def search_words(songs: Songs, query: str, n: int = 25) -> TextAnswer:
     """Find songs for a sentence.
 
     Parameters
     ----------
-    matrix : FeatureMatrix
+    songs : Songs
     query : str
         English words, e.g. ``"calm piano at night"`` or ``"fast punk without female vocals"``.
     n : int
@@ -129,14 +130,14 @@ def search_words(matrix: FeatureMatrix, query: str, n: int = 25) -> TextAnswer:
     words, ignored = _understand(query)
     if not words:
         return TextAnswer((), (), tuple(ignored), _sorry(ignored))
-    ranks = [_standing(matrix, meaning) for _, meaning in words]
+    ranks = [_standing(songs, meaning) for _, meaning in words]
     score = np.exp(np.mean([np.log(np.maximum(rank, 1e-3)) for rank in ranks], axis=0))
     best = np.argsort(-score, kind="stable")[: max(n, 0)]
     spoken = tuple(word for word, _ in words)
     sentence = f"Understood: {', '.join(_explain(word, meaning) for word, meaning in words)}."
     if ignored:
         sentence += f" Not understood: {', '.join(ignored)}."
-    tracks = tuple(WordMatch(matrix.ids[row], float(score[row])) for row in best)
+    tracks = tuple(WordMatch(songs.ids[row], float(score[row])) for row in best)
     return TextAnswer(tracks, spoken, tuple(ignored), sentence)
 
 
@@ -200,19 +201,19 @@ def _understand(query: str) -> tuple[list[tuple[str, _Meaning]], list[str]]:
     return words, ignored
 
 
-def _standing(matrix: FeatureMatrix, meaning: _Meaning) -> NDArray[np.float64]:
+def _standing(songs: Songs, meaning: _Meaning) -> NDArray[np.float64]:
     """Return each song's standing for a word, 0 (least in the library) .. 1 (most)."""
     aspects: list[NDArray[np.float64]] = []
     if meaning.tags:
         # Tags of one word are alternatives.
-        aspects.append(np.max([_rank(matrix.tags[:, t]) for t in meaning.tags], axis=0))
-    for direction, values in ((meaning.energy, matrix.energy), (meaning.tempo, matrix.tempo_bpm)):
+        aspects.append(np.stack([_rank(songs.tags.column(t)) for t in meaning.tags]).max(axis=0))
+    for direction, values in ((meaning.energy, songs.energy), (meaning.tempo, songs.tempo_bpm)):
         if direction:
             rank = _rank(values) if direction > 0 else 1.0 - _rank(values)
             aspects.append(rank ** abs(direction))
     if meaning.minor:
-        minor = (matrix.key_index >= 12) if meaning.minor > 0 else (matrix.key_index < 12)
-        aspects.append(np.where(matrix.key_index < 0, 0.5, minor.astype(np.float64)))
+        minor = (songs.key_index >= 12) if meaning.minor > 0 else (songs.key_index < 12)
+        aspects.append(np.where(songs.key_index < 0, 0.5, minor.astype(np.float64)))
     standing = np.mean(aspects, axis=0)
     return np.asarray(1.0 - standing if meaning.negated else standing)
 

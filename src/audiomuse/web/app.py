@@ -16,6 +16,7 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from audiomuse import __version__
+from audiomuse.services.memory import use_one_heap
 from audiomuse.settings import Settings
 from audiomuse.web.api import register_api
 from audiomuse.web.api.schemas import ErrorAnswer
@@ -115,6 +116,7 @@ def serve(settings: Settings, *, announce: Callable[[str], object] | None = None
     OSError
         If the port is taken.
     """
+    use_one_heap()
     app = create_app(settings, backend=ServicesBackend(settings, announce=announce))
     state: PageState = app.extensions[EXTENSION]
     if state.setup_code is not None and needs_password(state.backend):

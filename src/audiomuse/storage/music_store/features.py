@@ -28,6 +28,7 @@ from audiomuse.storage.music_schema import features as table
 from audiomuse.storage.types import pack, unpack
 
 _ROWS_AT_ONCE = 4096
+_ROWS_OF_A_PIECE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +112,24 @@ class FeatureRows:
         are in it. Rows are copied piece by piece into arrays of the final size, so that the peak is little
         more than the result.
         """
-        chosen = sa.and_(
-            tracks.c.present | sa.literal(include_gone),
-            table.c.features_version == features_version,
-            table.c.embedding.is_not(None),
-        )
-        joined = table.join(tracks, tracks.c.id == table.c.track_id)
         with self._database.read() as connection:
             # Counted without the join: a little too many rows are cheaper than counting twice.
             at_most = sa.select(sa.func.count()).where(table.c.features_version == features_version)
             columns = _Columns(int(connection.scalar(at_most) or 0))
-            query = (
-                sa.select(
-                    tracks.c.id, tracks.c.artist, tracks.c.title, tracks.c.album,
-                    table.c.duration_s, table.c.tempo_bpm, table.c.key_index,
-                    table.c.loudness_lufs, table.c.energy, table.c.tags, table.c.embedding,
-                )
-                .select_from(joined).where(chosen).order_by(table.c.track_id)
-            )  # fmt: skip
-            for rows in _pieces(connection, query):
+            for rows in _pieces(connection, _library(features_version, include_gone=include_gone)):
                 columns.append(rows)
         return columns.matrix(features_version)
+
+    def load_pieces(self, features_version: str) -> Iterator[FeatureMatrix]:
+        """Yield the rows of `load_matrix` a thousand at a time, for whoever keeps them in less space.
+
+        All pieces are of one moment. The database connection is held until the last one was taken.
+        """
+        with self._database.read() as connection:
+            for rows in _pieces(connection, _library(features_version), _ROWS_OF_A_PIECE):
+                columns = _Columns(len(rows))
+                columns.append(rows)
+                yield columns.matrix(features_version)
 
 
 class FailureRows:
@@ -271,6 +269,24 @@ class _Columns:
         )
 
 
+def _library(features_version: str, *, include_gone: bool = False) -> sa.Select[Any]:
+    """Select what a `FeatureMatrix` holds, by track id."""
+    return (
+        sa.select(
+            tracks.c.id, tracks.c.artist, tracks.c.title, tracks.c.album,
+            table.c.duration_s, table.c.tempo_bpm, table.c.key_index,
+            table.c.loudness_lufs, table.c.energy, table.c.tags, table.c.embedding,
+        )
+        .select_from(table.join(tracks, tracks.c.id == table.c.track_id))
+        .where(
+            tracks.c.present | sa.literal(include_gone),
+            table.c.features_version == features_version,
+            table.c.embedding.is_not(None),
+        )
+        .order_by(table.c.track_id)
+    )  # fmt: skip
+
+
 def features_of(row: Row[Any]) -> TrackFeatures:
     """Make `TrackFeatures` from a row of the features table."""
     tempo = None
@@ -331,6 +347,8 @@ def _matrix(blobs: Sequence[bytes], width: int) -> Float32:
     return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), width)
 
 
-def _pieces(connection: Connection, query: sa.Select[Any]) -> Iterator[Sequence[Row[Any]]]:
-    streamed = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+def _pieces(
+    connection: Connection, query: sa.Select[Any], at_once: int = _ROWS_AT_ONCE
+) -> Iterator[Sequence[Row[Any]]]:
+    streamed = connection.execution_options(yield_per=at_once).execute(query)
     yield from streamed.partitions()

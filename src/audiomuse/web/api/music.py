@@ -203,7 +203,7 @@ def _ids_of(item: AlchemyItem) -> Sequence[str]:
     """The songs that an ingredient stands for."""
     if item.type == "song":
         return [item.id]
-    ids = backend().library().matrix.ids
+    ids = backend().library().songs.ids
     return [ids[row] for row in backend().library().artists.rows(item.id)]
 
 
@@ -213,7 +213,7 @@ def describe(body: DescribeRequest) -> Answer:
 
     Words for moods, genres, tempo and energy are understood. Best first; `distance` is 0 where all fit.
     """
-    answer = search_words(backend().library().matrix, body.query, body.limit)
+    answer = search_words(backend().library().songs, body.query, body.limit)
     if not answer.understood:
         raise ParameterError(answer.sentence)
     return jsonify(_near([Neighbour(one.track_id, 1.0 - one.score) for one in answer.tracks]))

@@ -173,7 +173,9 @@ def _songs_of(playlist: Playlist) -> Mapping[str, CatalogueEntry]:
 def _fingerprint_of(playlist: Playlist) -> ListFingerprint | None:
     """The charts of a playlist; None while its songs are not analysed (by this version)."""
     try:
-        return list_fingerprint(backend().library().matrix, playlist.track_ids)
+        library = backend().library()
+        heard = library.songs.take(library.index.known_rows(playlist.track_ids))
+        return list_fingerprint(heard, library.mean_tags)
     except LibraryEmpty:
         return None
 
