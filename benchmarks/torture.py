@@ -3,8 +3,9 @@
     python benchmarks/torture.py --music DIR [--kills 100] [--seed 0] [--runs 2000] [--url postgresql://...]
 
 `audiomuse up` analyses DIR and then searches playlists; at random moments something is killed. At the end
-every song must be analysed exactly once, no row half written, the jobs SUCCESS, no temporary file left, and
-the playlists those of an undisturbed run with the same seed. Any breach ends with exit code 1.
+every song must be analysed exactly once, no row half written, the jobs SUCCESS, no temporary file left (in
+TEMP_DIR and in what the processes take for the system's folder), and the playlists those of an undisturbed
+run with the same seed. Any breach ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from pathlib import Path
 import psutil
 
 from audiomuse.model import Job, JobState
-from audiomuse.services.app import Services, complete_settings, open_services
+from audiomuse.services.app import Services, open_services
+from audiomuse.services.configuration import complete_settings
 
 _LONGEST_WAIT_S = 240.0
-_TARGETS = {"child": 40, "broker": 20, "web": 15, "worker": 15, "connections": 5, "up": 5}
+_TARGETS = {"child": 40, "broker": 20, "web": 15, "worker": 15, "connections": 20, "up": 5}
+_SWEPT_AFTER_S = 12.0
 
 
 class Arena:
@@ -41,7 +44,10 @@ class Arena:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        self.system_temp = self.folder / "tmp"
+        self.system_temp.mkdir()
         self.environment = {
+            "TMPDIR": str(self.system_temp),
             "DATA_DIR": str(self.folder / "data"),
             "MUSIC_DIR": str(music),
             "WEB_PORT": str(port),
@@ -109,6 +115,7 @@ class Arena:
         return self.services.engine.status(job_id).job
 
     def close(self) -> int:
+        time.sleep(_SWEPT_AFTER_S)  # the last one killed may just have been replaced
         self.up.send_signal(signal.SIGTERM)
         code = self.up.wait(60)
         self.services.close()
@@ -162,9 +169,11 @@ def breaches(arena: Arena, songs: int, jobs: list[Job]) -> list[str]:
         found.append(f"{analysed} analysed and {failed} failed of {songs} songs")
     harmed = [f for f in arena.services.music.failures.all() if f.kind in ("crashed", "timeout", "missing")]
     found += [f"failed: {failure.message}" for failure in harmed]
-    temporary = arena.services.settings.temp_dir
-    left = [path for path in temporary.rglob("*") if path.is_file()] if temporary.exists() else []
-    found += [f"left behind: {path}" for path in left]
+    found += [
+        f"left behind: {path}"
+        for folder in (arena.services.settings.temp_dir, arena.system_temp)
+        for path in folder.rglob("*")
+    ]
     for path in (arena.services.settings.db_path, arena.services.settings.status_db_path):
         if path.exists():
             with closing(sqlite3.connect(path)) as connection:
