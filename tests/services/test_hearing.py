@@ -1,15 +1,19 @@
+import fcntl
 import os
 import signal
+import struct
 import subprocess
 import sys
-import threading
-import time
+import termios
 import wave
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from tests.services.fakes import wait_until
 
 from audiomuse.audio import FEATURES_VERSION
 from audiomuse.errors import AudioError, ModelError
@@ -23,6 +27,8 @@ from audiomuse.services.hearing_wire import (
     features_to_json,
 )
 from audiomuse.settings import Settings
+
+only_with_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into a pipe by /proc")
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +54,6 @@ def write_song(path, *, seconds):
         file.setframerate(rate)
         file.writeframes((samples * 32767).astype("<i2").tobytes())
     return path
-
-
-def long_song(path):
-    """Takes seconds to analyse."""
-    return write_song(path, seconds=1100)
 
 
 def test_a_child_hears_what_this_process_would_hear(listener, song):
@@ -91,13 +92,35 @@ def test_strange_names_reach_the_child(listener, tmp_path, name):
     assert listener.hear(write_song(tmp_path / name, seconds=2)).duration_s == pytest.approx(2.0)
 
 
+@contextmanager
+def in_the_middle_of_a_song(listener):
+    """Hear a song in a child that stands still; inside, its pid, and the future of what it hears."""
+    child = psutil.Process(listener.child_pid)
+    child.suspend()
+    wait_until(lambda: child.status() == psutil.STATUS_STOPPED)
+    with ThreadPoolExecutor(1) as executor:
+        hearing = executor.submit(listener.hear, Path("evil.wav"))
+        wait_until(lambda: bytes_waiting(child.pid) > 0)
+        yield child, hearing
+
+
+def bytes_waiting(pid):
+    """Count what lies in the pipe to a process's standard input: its question, until it reads it."""
+    with Path(f"/proc/{pid}/fd/0").open("rb", buffering=0) as pipe:
+        return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
+@only_with_proc
 @pytest.mark.parametrize("end", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_crash_costs_one_song(listener, song, tmp_path, end):
+def test_a_crash_costs_one_song(listener, song, end):
     listener.hear(song)
-    long = long_song(tmp_path / "evil.wav")
-    threading.Timer(0.3, os.kill, (listener.child_pid, end)).start()
-    with pytest.raises(AudioError, match=rf"evil\.wav: crashed the decoder \(signal {end.value}\)") as caught:
-        listener.hear(long)
+    with in_the_middle_of_a_song(listener) as (child, hearing):
+        child.send_signal(end)
+        child.resume()
+        with pytest.raises(
+            AudioError, match=rf"evil\.wav: crashed the decoder \(signal {end.value}\)"
+        ) as caught:
+            hearing.result()
     assert caught.value.kind == "crashed"
     assert listener.hear(song).duration_s == pytest.approx(6.0)
 
@@ -110,28 +133,27 @@ def test_a_child_that_died_between_two_songs_is_replaced(song):
         assert listener.hear(song).duration_s == pytest.approx(6.0)
 
 
-def test_a_hang_is_ended_by_the_clock(song, tmp_path):
+def test_a_hang_is_ended_by_the_clock(song):
     with IsolatedListener(HearingConfig(timeout_s=1.0)) as listener:
         assert listener.features_version
         os.kill(listener.child_pid, signal.SIGSTOP)
-        started = time.monotonic()
         with pytest.raises(AudioError, match=r"song\.wav: not heard after 1 s, given up") as caught:
             listener.hear(song)
         assert caught.value.kind == "timeout"
-        assert time.monotonic() - started < 30
         assert listener.child_pid is None
 
 
-def test_closing_stops_the_song_and_ends_the_child(tmp_path):
+@only_with_proc
+def test_closing_stops_the_song_and_ends_the_child(song):
     listener = IsolatedListener(HearingConfig())
     assert listener.features_version
-    child = psutil.Process(listener.child_pid)
-    threading.Timer(0.3, listener.close).start()
-    with pytest.raises(ListeningStopped):
-        listener.hear(long_song(tmp_path / "long.wav"))
+    with in_the_middle_of_a_song(listener) as (child, hearing):
+        listener.close()
+        with pytest.raises(ListeningStopped):
+            hearing.result()
     assert not child.is_running()
     with pytest.raises(ListeningStopped):
-        listener.hear(tmp_path / "long.wav")
+        listener.hear(song)
     listener.close()
 
 
@@ -145,19 +167,21 @@ def test_a_child_that_has_grown_is_replaced(song):
 def test_an_idle_child_is_ended_and_the_next_song_gets_a_new_one(song):
     with IsolatedListener(HearingConfig(), idle_s=0.1) as listener:
         listener.hear(song)
-        while listener.child_pid is not None:
-            time.sleep(0.05)
+        wait_until(lambda: listener.child_pid is None)
         assert listener.hear(song).duration_s == pytest.approx(6.0)
 
 
 def test_many_songs_leave_memory_flat(listener, song):
-    for _ in range(5):
-        listener.hear(song)
+    """What leaks grows every time; an allocator that takes pages in advance does not."""
+    listener.hear(song)
     process = psutil.Process(listener.child_pid)
-    before = process.memory_info().rss
-    for _ in range(30):
-        listener.hear(song)
-    assert process.memory_info().rss - before < 8_000_000
+    growths = []
+    for _ in range(3):
+        before = process.memory_info().rss
+        for _ in range(12):
+            listener.hear(song)
+        growths.append(process.memory_info().rss - before)
+    assert min(growths) < 3_000_000, growths
 
 
 ORPHAN = """
@@ -177,7 +201,8 @@ def test_a_child_dies_with_its_parent():
         child = psutil.Process(int(parent.stdout.readline()))
         assert child.is_running()
         parent.kill()
-    child.wait(timeout=30)
+    # In a container whose first process does not care for orphans, its entry stays behind.
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_missing_model_stops_everything():
