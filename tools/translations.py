@@ -1,5 +1,6 @@
-"""Collect the page's sentences, merge them into every language, and compile: run it after changing a text.
+"""Collect all sentences, merge them into every language, and compile: run it after changing a text.
 
+messages.po holds the page's own texts, sentences.po what other rooms say and the page passes on.
 `python tools/translations.py` writes the .po files; with `--check` it only tells whether any is missing.
 """
 
@@ -17,6 +18,7 @@ from babel.messages.pofile import read_po, write_po
 
 from audiomuse.settings import GROUPS, Settings
 from audiomuse.web.parameters import label_of
+from sentences import shapes
 
 WEB = Path(__file__).parents[1] / "src" / "audiomuse" / "web"
 FOLDER = WEB / "translations"
@@ -39,14 +41,27 @@ def collect() -> Catalog:
     return catalog
 
 
+def collect_sentences() -> Catalog:
+    """Return every shape of a sentence of the other rooms."""
+    catalog = Catalog(project="AudioMuse", charset="utf-8", fuzzy=False)
+    for shape in shapes():
+        catalog.add(shape)
+    return catalog
+
+
 def main() -> int:
     """Update or check every language; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    template = collect()
+    domains = {"messages": collect(), "sentences": collect_sentences()}
+    return 1 if sum(update(domain, template, check=check) for domain, template in domains.items()) else 0
+
+
+def update(domain: str, template: Catalog, *, check: bool) -> int:
+    """Merge a template into every language, or only tell (`check`); return how many texts are missing."""
     missing = 0
-    for file in sorted(FOLDER.glob("*/LC_MESSAGES/messages.po")):
+    for file in sorted(FOLDER.glob(f"*/LC_MESSAGES/{domain}.po")):
         language = file.parts[-3]
         with file.open("rb") as stream:
             catalog = read_po(stream, locale=language)
@@ -55,10 +70,10 @@ def main() -> int:
         untranslated = [one.id for one in catalog if one.id and not _is_translated(one.string)]
         for sentence in untranslated:
             print(f"{language}: {sentence!r}")
-        missing += len(untranslated)
+        missing += len(untranslated) if check else 0
         if not check:
             _write(file, catalog)
-    return 1 if check and missing else 0
+    return missing
 
 
 def _is_translated(string: str | tuple[str, ...]) -> bool:

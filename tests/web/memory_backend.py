@@ -95,7 +95,7 @@ def some_playlists(tracks: Sequence[Track]) -> list[Playlist]:
         Playlist(
             id=identity,
             name=name,
-            entries=tuple(PlaylistEntry(t.id, "Close to the heart of this list.") for t in some),
+            entries=tuple(PlaylistEntry(t.id, "Close to the heart of the list.") for t in some),
             tags=(("jazz", 0.4), ("chillout", 0.2), ("soul", 0.1)),
             tempo_bpm=98.0,
             energy=0.4,

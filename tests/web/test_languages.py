@@ -49,10 +49,11 @@ def test_every_sentence_is_in_every_language() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.parametrize("domain", ["messages", "sentences"])
 @pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])
-def test_the_compiled_language_is_the_written_one(language: str) -> None:
+def test_the_compiled_language_is_the_written_one(language: str, domain: str) -> None:
     folder = FOLDER / language / "LC_MESSAGES"
-    with (folder / "messages.po").open("rb") as text, (folder / "messages.mo").open("rb") as compiled:
+    with (folder / f"{domain}.po").open("rb") as text, (folder / f"{domain}.mo").open("rb") as compiled:
         written, used = read_po(text, locale=language), read_mo(compiled)
     assert _sentences(written) == _sentences(used)
 
@@ -64,9 +65,10 @@ def _sentences(catalog: Catalog) -> dict[object, object]:
     return {plain(one.id): plain(one.string) for one in catalog if one.id}
 
 
+@pytest.mark.parametrize("domain", ["messages", "sentences"])
 @pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])
-def test_every_translation_keeps_the_places_of_the_original(language: str) -> None:
-    with (FOLDER / language / "LC_MESSAGES" / "messages.po").open("rb") as text:
+def test_every_translation_keeps_the_places_of_the_original(language: str, domain: str) -> None:
+    with (FOLDER / language / "LC_MESSAGES" / f"{domain}.po").open("rb") as text:
         problems = [
             (message.id, str(error))
             for message, errors in read_po(text, locale=language).check()

@@ -111,7 +111,7 @@ def test_playlists_are_cards_with_their_fingerprint(client: FlaskClient) -> None
 
 
 def test_a_playlist_tells_why_each_song_is_in(client: FlaskClient) -> None:
-    assert client.get(f"/playlists/{A}").text.count("Close to the heart of this list.") == 6
+    assert client.get(f"/playlists/{A}").text.count("Close to the heart of the list.") == 6
 
 
 def test_rename_lock_and_drop(client: FlaskClient, backend: MemoryBackend) -> None:

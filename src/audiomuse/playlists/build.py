@@ -162,8 +162,9 @@ def _draft_all(
     if sizes.merge_small_clusters:
         labels, n_merged = _merge_small(library, labels, centers, passed, sizes)
         if n_merged:
-            clusters_were = "cluster was" if n_merged == 1 else "clusters were"
-            adapted = (f"{n_merged} {clusters_were} too small for a list and joined the nearest one.",)
+            one = "One cluster was too small for a list and joined the nearest one."
+            more = f"{n_merged} clusters were too small for a list and joined the nearest ones."
+            adapted = (one if n_merged == 1 else more,)
     heirs = find_heirs(
         library, labels, centers, unlocked, taken=~free, keep_share=options.keep_share, sizes=sizes
     )

@@ -65,8 +65,10 @@ def reasons(
         carried = [show_tag(tag) for tag, t in columns if matrix.tags[row, t] >= thresholds[t]][:2]
         if matrix.ids[row] in pinned:
             facts.append("you pinned it")
-        if carried:
-            facts.append(f"strong in {' and '.join(carried)}")
+        if len(carried) == 2:
+            facts.append(f"strong in {carried[0]} and {carried[1]}")
+        elif carried:
+            facts.append(f"strong in {carried[0]}")
         if near[position]:
             facts.append("close to the heart of the list")
         if abs(bpm[position] / median - 1.0) <= _SAME_TEMPO:

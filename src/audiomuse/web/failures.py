@@ -21,6 +21,7 @@ from audiomuse.errors import (
     StorageError,
     TrackMissing,
 )
+from audiomuse.web.sentences import say
 from audiomuse.web.words import _
 
 _log = logging.getLogger(__name__)
@@ -60,8 +61,12 @@ def init_failures(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_bug)
 
 
+def _is_for_programs() -> bool:
+    return request.path.startswith("/api/") or request.path == "/openapi.json"
+
+
 def _answer(sentence: str, status: int) -> ResponseReturnValue:
-    if request.path.startswith("/api/") or request.path == "/openapi.json":
+    if _is_for_programs():
         return api_error(sentence, status)
     if request.endpoint in ("media.audio", "media.cover", "media.playlist_cover"):
         return Response(sentence, status, content_type="text/plain; charset=utf-8")
@@ -72,7 +77,7 @@ def _answer_ours(error: AudioMuseError) -> ResponseReturnValue:
     status = status_of(error)
     if status >= 500:
         _log.warning("%s %s: %s", request.method, request.path, error)
-    return _answer(str(error), status)
+    return _answer(str(error) if _is_for_programs() else say(str(error)), status)
 
 
 def _answer_csrf(_error: CSRFError) -> ResponseReturnValue:

@@ -12,6 +12,7 @@ from audiomuse import __version__
 from audiomuse.web import charts
 from audiomuse.web.guard import is_logged_in
 from audiomuse.web.i18n import LANGUAGES
+from audiomuse.web.sentences import say
 from audiomuse.web.state import backend
 
 NAVIGATION = (
@@ -46,5 +47,6 @@ def _page_values() -> dict[str, Any]:
 def init_layout(app: Flask) -> None:
     """Give every template what the layout needs."""
     app.context_processor(_page_values)
+    app.add_template_filter(say, "say")
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -19,6 +19,7 @@ from audiomuse.web import parameters
 from audiomuse.web.changes import ListChange, compare
 from audiomuse.web.failures import status_of
 from audiomuse.web.job_reports import JobReport, active_reports
+from audiomuse.web.sentences import say
 from audiomuse.web.state import backend
 from audiomuse.web.words import _, ngettext
 
@@ -74,9 +75,9 @@ def _tell_end(job: Job | None) -> None:
     n = len(job.result["published"])
     flash(ngettext("%(num)d playlist is on your server now.", "%(num)d playlists are on your server now.", n))
     for item in backend().engine.store.items.failed(job.id, limit=job.failed):
-        flash(item.error or "", "error")
+        flash(say(item.error), "error")
     for sentence in job.result["warnings"]:
-        flash(sentence, "note")
+        flash(say(sentence), "note")
 
 
 @bp.route("/playlists/new", methods=["GET", "POST"])
@@ -91,7 +92,7 @@ def create() -> ResponseReturnValue:
             start_over="start_over" in request.form,
         )
     except (ParameterError, JobConflict, LibraryEmpty) as e:
-        return _form(problem=str(e)), status_of(e)
+        return _form(problem=say(str(e))), status_of(e)
     return redirect(url_for("playlists.index"))
 
 
@@ -223,7 +224,7 @@ def publish(playlist_id: str) -> ResponseReturnValue:
     if report.published:
         flash(_("This playlist is on your server now."))
     for sentence in report.short:
-        flash(sentence, "note")
+        flash(say(sentence), "note")
     return redirect(url_for("playlists.show", playlist_id=playlist_id))
 
 

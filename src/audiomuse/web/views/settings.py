@@ -18,6 +18,7 @@ from audiomuse.web.passwords import (
     new_token,
     set_password,
 )
+from audiomuse.web.sentences import say
 from audiomuse.web.state import backend
 from audiomuse.web.words import _
 
@@ -44,7 +45,7 @@ def save() -> ResponseReturnValue:
                 check_address(str(values[name]))
         backend().change_settings(values)
     except (ParameterError, SettingsError) as e:
-        return _page(problem=str(e)), 400
+        return _page(problem=say(str(e))), 400
     flash(_("Saved.") if values else _("Nothing was changed."))
     return redirect(url_for("settings.index"))
 
