@@ -61,7 +61,7 @@ def open_fake_services(
     return FakeServices(settings, announce)
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], *, seconds: float = 240.0) -> Any:
     """Wait until `condition` is true and return it."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

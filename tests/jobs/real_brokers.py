@@ -121,6 +121,7 @@ class Rabbit:
             "RABBITMQ_DIST_PORT": free_port(),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
             "ERL_EPMD_PORT": self._mapper_port,
+            "NOTIFY_SOCKET": "/dev/null",  # has the script become the server, as under systemd: one to kill
         }
         # Erlang would leave its port mapper running for ever; one of our own we can stop.
         if self._mapper is None:

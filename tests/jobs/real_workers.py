@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -73,7 +74,7 @@ class Machine:
     def start_job(self, n: int, seconds: float) -> str:
         return self.services.engine.start("analysis", {"n": n, "seconds": seconds}).id
 
-    def wait_for_end(self, job_id: str, *, seconds: float = 120.0) -> Job:
+    def wait_for_end(self, job_id: str, *, seconds: float = 240.0) -> Job:
         wait_for(lambda: self.job(job_id).state.is_final, seconds=seconds)
         return self.job(job_id)
 
@@ -88,9 +89,11 @@ class Machine:
 
     def kill_child(self, random_one: random.Random) -> None:
         victim = random_one.choice(self.workers)
-        children = [c for c in psutil.Process(victim.pid).children() if "spawn_main" in " ".join(c.cmdline())]
-        if children:
-            random_one.choice(children).kill()
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended by itself just now
+            family = psutil.Process(victim.pid).children()
+            children = [child for child in family if "spawn_main" in " ".join(child.cmdline())]
+            if children:
+                random_one.choice(children).kill()
 
     def restart_broker(self) -> None:
         assert self.broker.process is not None
@@ -119,6 +122,6 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         for child in children:
-            if child.is_running():
+            with suppress(psutil.NoSuchProcess):  # the kernel kills some of them with their parent
                 child.kill()
     process.wait()

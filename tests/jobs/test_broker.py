@@ -23,10 +23,10 @@ def test_a_configured_broker_is_used(tmp_path: Path) -> None:
 
 
 @needs_server
-def test_without_one_a_server_in_the_data_folder_is_chosen(sqlite_settings: Settings) -> None:
-    choice = choose_broker(sqlite_settings)
+def test_without_one_a_server_in_the_data_folder_is_chosen() -> None:
+    choice = choose_broker(load_settings(data_dir=Path("/data")))
     assert choice.is_embedded
-    assert choice.socket == sqlite_settings.data_dir / "broker" / "broker.sock"
+    assert choice.socket == Path("/data/broker/broker.sock")
 
 
 @needs_server

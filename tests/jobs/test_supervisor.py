@@ -67,7 +67,7 @@ def test_one_ctrl_c_stops_everything(up: Callable[..., subprocess.Popen[str]], t
     pid_of(tmp_path, "worker")
     family = descendants(process)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate()
     assert process.returncode == 0
     assert "AudioMuse has stopped." in output
     assert are_gone(family)
@@ -80,13 +80,13 @@ def test_a_killed_process_is_started_again_and_a_second_up_is_refused(
     first = pid_of(tmp_path, "web")
     pid_of(tmp_path, "worker")
     second = up()
-    output, _ = second.communicate(timeout=30)
+    output, _ = second.communicate()
     assert second.returncode == 1
     assert f"AudioMuse runs already on {tmp_path / 'data'} (process {process.pid})" in output
     os.kill(first, signal.SIGKILL)
     assert pid_of(tmp_path, "web", other_than=first) != first
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate()
 
 
 def test_nothing_outlives_a_killed_supervisor(
@@ -97,7 +97,7 @@ def test_nothing_outlives_a_killed_supervisor(
     pid_of(tmp_path, "worker")
     family = descendants(process)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate()
     wait_for(lambda: are_gone(family))
 
 
@@ -105,7 +105,7 @@ def test_a_process_that_cannot_start_ends_it_all_with_a_sentence(
     up: Callable[..., subprocess.Popen[str]],
 ) -> None:
     process = up("sys.exit(3 if sys.argv[1] == 'web' else time.sleep(600))")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate()
     assert process.returncode == 1
     assert "The web process ends every time it is started" in output
 

@@ -91,11 +91,13 @@ def test_quiet_hours_hold_back_the_analysis_and_say_so(bench: Bench) -> None:
 
 
 def test_a_schedule_saved_on_the_page_starts_a_job_once(bench: Bench) -> None:
-    bench.music.settings.save({"analysis_schedule": "* * * * *"})
+    # Once a day, some minutes ago: no minute in which this test may run is one of it.
+    due = datetime.now() - timedelta(minutes=10)
+    bench.music.settings.save({"analysis_schedule": f"{due.minute} {due.hour} * * *"})
     sweeper = bench.sweeper()
     sweeper.sweep()
     assert bench.scheduled == []  # it counts from now on
-    long_ago = bench.jobs.schedules.last_run("analysis") - timedelta(minutes=5)
+    long_ago = bench.jobs.schedules.last_run("analysis") - timedelta(minutes=30)
     with bench.jobs.database.write() as connection:
         connection.exec_driver_sql(f"UPDATE schedule SET last_run_at = {long_ago.timestamp()}")
     sweeper.sweep()

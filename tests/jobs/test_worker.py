@@ -35,17 +35,17 @@ def test_a_worker_does_a_job_obeys_a_cancel_resumes_and_ends_politely(machine: M
     worker = machine.start_worker()
     first = machine.start_job(10, 0.01)
     assert machine.wait_for_end(first).result == {"sum": 285}
-    second = machine.start_job(1000, 0.05)
+    second = machine.start_job(10_000, 0.1)  # not done before it is cancelled, on any machine
     wait_for(lambda: machine.job(second).done >= 5)
     machine.services.engine.cancel(second)
-    assert machine.wait_for_end(second, seconds=20).state is JobState.REVOKED
+    assert machine.wait_for_end(second).state is JobState.REVOKED
     machine.services.engine.resume(second)
     done = machine.job(second).done
     wait_for(lambda: machine.job(second).done > done)
     assert psutil.Process(worker.pid).nice() >= 10
     assert len(machine.services.jobs.workers.alive()) == 1
     worker.terminate()
-    assert worker.wait(30) == 0
+    assert worker.wait() == 0
     assert machine.services.jobs.items.leased(second) == []
     assert machine.services.jobs.workers.alive() == []
     assert machine.job(second).state is JobState.PROGRESS
@@ -66,6 +66,7 @@ def strike(machine: Machine, random_one: random.Random) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_kills_at_random_moments_lose_nothing(machine: Machine) -> None:
     random_one = random.Random(7)
     machine.start_worker()
@@ -106,7 +107,7 @@ def test_what_a_killed_worker_leaves_lies_in_temp_dir_and_the_next_one_deletes_i
     wait_for(lambda: before not in (left := list(temp_dir.iterdir())) and left)
     assert list(machine.system_temp.iterdir()) == []
     next_one.terminate()
-    assert next_one.wait(30) == 0
+    assert next_one.wait() == 0
     assert list(temp_dir.iterdir()) == []
 
 

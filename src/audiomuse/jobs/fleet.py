@@ -21,7 +21,9 @@ from audiomuse.storage import MusicStore
 
 log = structlog.get_logger(__name__)
 
-_PLACE = "audiomuse:home"
+PLACE = "audiomuse:home"
+"""The key, or the queue, that tells who works here on SQLite."""
+
 _GOOD_FOR_S = 60
 _DATABASE_ID = "database-id"
 
@@ -108,10 +110,10 @@ class _RedisPlace:
 
     def meet(self, home: dict[str, str]) -> dict[str, str]:
         try:
-            self._client.set(_PLACE, json.dumps(home), nx=True, ex=_GOOD_FOR_S)
-            found: dict[str, str] = json.loads(self._client.get(_PLACE) or "null") or home
+            self._client.set(PLACE, json.dumps(home), nx=True, ex=_GOOD_FOR_S)
+            found: dict[str, str] = json.loads(self._client.get(PLACE) or "null") or home
             if found == home:
-                self._client.expire(_PLACE, _GOOD_FOR_S)
+                self._client.expire(PLACE, _GOOD_FOR_S)
         except redis.RedisError as e:
             raise _NoAnswer(e) from e
         return found
@@ -130,7 +132,7 @@ class _RabbitPlace:
             plain, ssl=encryption or False, connect_timeout=5, transport_options=patience
         )
         limits = {"x-max-length": 1, "x-overflow": "reject-publish", "x-expires": 2 * _GOOD_FOR_S * 1000}
-        self._queue = Queue(_PLACE, queue_arguments=limits)
+        self._queue = Queue(PLACE, queue_arguments=limits)
 
     def meet(self, home: dict[str, str]) -> dict[str, str]:
         errors = (*self._connection.connection_errors, *self._connection.channel_errors, OperationalError)
@@ -149,7 +151,7 @@ class _RabbitPlace:
             message.requeue()  # keeps the time that it has left
             return dict(message.payload)
         with Producer(channel) as producer:
-            producer.publish(home, routing_key=_PLACE, expiration=_GOOD_FOR_S)
+            producer.publish(home, routing_key=PLACE, expiration=_GOOD_FOR_S)
         if message is not None:
             message.ack()
         return home

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from audiomuse.storage import JobStore, open_job_store, open_music_store
 log = structlog.get_logger(__name__)
 
 _NICENESS = 10
+_AFTER_THE_POOL = -200  # multiprocessing gives its own temporary folder -100: higher ones go first
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -135,7 +137,8 @@ def _be_polite() -> None:
 def _own_folder(temp_dir: Path) -> Iterator[Path]:
     """Keep what this worker, its children and their libraries write for a moment where it is swept.
 
-    The folder bears our name: should we be killed, any other worker's sweeper deletes it.
+    The folder bears our name: should we be killed, any other worker's sweeper deletes it. Otherwise it goes
+    with the process, after the folder that Celery's pool keeps in it until then.
     """
     before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
     folder = temp_dir / new_owner()
@@ -144,6 +147,7 @@ def _own_folder(temp_dir: Path) -> Iterator[Path]:
     except OSError as e:
         log.warning("TEMP_DIR cannot be used", folder=str(temp_dir), reason=e.strerror)
         folder = Path(tempfile.mkdtemp(prefix="audiomuse-worker-"))
+    Finalize(None, shutil.rmtree, (folder, True), exitpriority=_AFTER_THE_POOL)
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
     try:
         yield folder
@@ -153,7 +157,6 @@ def _own_folder(temp_dir: Path) -> Iterator[Path]:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = variable
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
