@@ -7,8 +7,9 @@ from audiomuse.services import memory
 
 PROGRAM = """
 from pathlib import Path
+from resource import getpagesize
 from audiomuse.services.memory import give_back_free_memory, use_one_heap
-def resident(): return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+def resident(): return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize()
 use_one_heap()
 kept = [bytes(1000) for _ in range(100_000)]
 pin = bytes(1000)
