@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,29 @@ def test_a_path_too_long_for_a_socket_is_replaced(tmp_path: Path) -> None:
     assert choice.socket is not None
     assert len(str(choice.socket)) <= 100
     assert choose_broker(deep) == choice
+
+
+@needs_server
+def test_a_replaced_folder_goes_with_its_server(tmp_path: Path) -> None:
+    choice = choose_broker(load_settings(data_dir=tmp_path / ("x" * 100)))
+    assert choice.socket is not None
+    server = EmbeddedBroker(choice)
+    server.start()
+    assert choice.socket.exists()
+    server.stop()
+    assert not choice.socket.parent.exists()
+
+
+def test_files_that_a_killed_process_left_are_swept(tmp_path: Path) -> None:
+    filesystem.options(tmp_path)
+    messages = tmp_path / "messages"
+    names = [".1.q.msg.part", ".2.q.msg.taken", "3.q.msg", ".4.q.msg.part"]
+    for name in names:
+        (messages / name).touch()
+    for name in names[:3]:
+        os.utime(messages / name, (0, 0))
+    filesystem.options(tmp_path)
+    assert sorted(path.name for path in messages.iterdir()) == [".4.q.msg.part", "3.q.msg"]
 
 
 def test_without_any_server_plain_files_are_chosen(

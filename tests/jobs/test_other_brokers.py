@@ -24,9 +24,9 @@ needs_redis_tls = pytest.mark.skipif(NO_REDIS_TLS is not None, reason=NO_REDIS_T
 needs_rabbitmq = pytest.mark.skipif(NO_RABBITMQ is not None, reason=NO_RABBITMQ or "")
 
 
-@pytest.fixture(scope="module")
-def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
-    server = TlsRedis(tmp_path_factory.mktemp("redis"))
+@pytest.fixture
+def tls_redis(tmp_path: Path) -> Iterator[TlsRedis]:
+    server = TlsRedis(tmp_path / "redis")  # for every test: where a worker lived is remembered for a minute
     server.start()
     yield server
     server.stop()

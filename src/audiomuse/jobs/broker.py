@@ -149,10 +149,12 @@ class EmbeddedBroker:
             return False
 
     def stop(self) -> None:
-        """Stop the server, if it is ours."""
+        """Stop the server, if it is ours; what it kept outside DATA_DIR goes with it."""
         if self.process is not None:
             stop_child(self.process, patience_s=5.0)
             self.process = None
+            if self._folder.parent == Path(tempfile.gettempdir()):
+                shutil.rmtree(self._folder, ignore_errors=True)
         self._lock.release()
 
     def _command(self) -> list[str]:

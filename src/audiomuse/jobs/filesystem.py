@@ -12,6 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -22,6 +23,8 @@ from kombu.transport.virtual import BrokerState
 
 SCHEME = "audiomusefiles"
 
+_FORGOTTEN_AFTER_S = 60.0  # writing and reading a message takes milliseconds
+
 TRANSPORT_ALIASES[SCHEME] = f"{__name__}:Transport"
 
 
@@ -30,12 +33,21 @@ def options(folder: Path) -> tuple[tuple[str, Any], ...]:
     messages, control = folder / "messages", folder / "control"
     for path in (messages, control):
         path.mkdir(parents=True, exist_ok=True)
+    _sweep(messages)
     return (
         ("data_folder_in", str(messages)),
         ("data_folder_out", str(messages)),
         ("control_folder", str(control)),
         ("polling_interval", 0.5),
     )
+
+
+def _sweep(messages: Path) -> None:
+    """Delete what a killed process was about to write, or had just read."""
+    for path in [*messages.glob(".*.part"), *messages.glob(".*.taken")]:
+        with suppress(FileNotFoundError):  # another process sweeps, too
+            if time.time() - path.stat().st_mtime > _FORGOTTEN_AFTER_S:
+                path.unlink()
 
 
 class Channel(kombu_filesystem.Channel):
