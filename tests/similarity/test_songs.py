@@ -83,3 +83,23 @@ def test_ids_are_found_in_whatever_order_they_come():
     index = SimilarityIndex(matrix)
     assert [index.row(track) for track in matrix.ids] == list(range(6))
     assert index.known_rows(["at-10", "elsewhere", "at-30"]).tolist() == [2, 0]
+
+
+def test_an_extended_library_holds_both_and_leaves_the_old_one_as_it_was():
+    old, new = circle([0, 10], titles=["A", "B"]), circle([20, 30], titles=["C", "D"])
+    songs = Songs.pack([old])
+    more = songs.extended([new])
+    assert more is not None
+    assert more.ids == (*old.ids, *new.ids)
+    assert more.take([4, 0]).titles == ("C", "A")
+    assert more.embedding[range(8)] == pytest.approx(np.concatenate([old.embedding, new.embedding]), abs=0.01)
+    assert len(songs) == len(songs.tags) == 4
+    assert songs.tags.mean() == pytest.approx(old.tags.mean(axis=0), abs=0.002)
+
+
+def test_only_the_newest_library_is_extended_and_only_while_there_is_room():
+    songs = Songs.pack([circle([0, 10])])
+    assert songs.extended([circle([20])]) is not None
+    assert songs.extended([circle([30])]) is None
+    small = Songs.pack([circle([0, 10])])
+    assert small.extended([circle(list(range(300)))] * 2) is None

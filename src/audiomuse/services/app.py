@@ -216,6 +216,7 @@ class Services:
         self._listeners.close()
         if self._server is not None:
             self._server.close()
+        self._library.settle()
         self.music.close()
         self._jobs.close()
 

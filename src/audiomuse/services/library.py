@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from audiomuse.features import fit_space
 from audiomuse.model import FeatureMatrix, Float32
 from audiomuse.services.memory import give_back_free_memory
 from audiomuse.similarity import ArtistIndex, SimilarityIndex, Songs
-from audiomuse.storage import MusicStore
+from audiomuse.storage import LibraryRevision, MusicStore
 
 _RENEW_AT_MOST_EVERY_S = 10.0
 _RENEWAL_SHARE = 30.0
@@ -86,9 +87,10 @@ class LibraryCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._view: LibraryView | None = None
-        self._revision: tuple[object, ...] = ()
+        self._revision: LibraryRevision | None = None
         self._renew_from = 0.0
         self._renewing = False
+        self._renewal: threading.Thread | None = None
 
     def view(self) -> LibraryView:
         """Return the library as it is, or was a moment ago. Only the very first call waits for loading."""
@@ -100,8 +102,14 @@ class LibraryCache:
                 self._renewing = True
             view = self._view
         if due:
-            threading.Thread(target=self._renew, name="library-renewal", daemon=True).start()
+            self._renewal = threading.Thread(target=self._renew, name="library-renewal", daemon=True)
+            self._renewal.start()
         return view
+
+    def settle(self) -> None:
+        """Wait until a renewal that is under way is done."""
+        if self._renewal is not None:
+            self._renewal.join()
 
     def _renew(self) -> None:
         try:
@@ -115,7 +123,10 @@ class LibraryCache:
         began = self._clock()
         # Asked before loading: a song that arrives in between makes the view old, never wrong for ever.
         revision = self._music.statistics.revision(self._version)
-        view = LibraryView(Songs.pack(self._music.features.load_pieces(self._version)))
+        songs = self._extended(revision)
+        if songs is None:
+            songs = Songs.pack(self._music.features.load_pieces(self._version))
+        view = LibraryView(songs)
         if len(view.songs):
             _ = view.index, view.artists
         self._view, self._revision = view, revision
@@ -123,6 +134,32 @@ class LibraryCache:
         took = self._clock() - began
         self._renew_from = self._clock() + max(_RENEW_AT_MOST_EVERY_S, _RENEWAL_SHARE * took)
         return view
+
+    def _extended(self, revision: LibraryRevision) -> Songs | None:
+        """Return the songs of the view and those heard since; None if that is not all that has changed."""
+        old = self._revision
+        if self._view is None or old is None or old.analysed_at is None or revision.analysed_at is None:
+            return None
+        since = (old.analysed_at, revision.analysed_at)
+        # A song that was heard again, or whose transaction was overtaken by a later one, spoils the sum.
+        added = self._music.features.count_between(self._version, *since)
+        if revision.analysed != old.analysed + added:
+            return None
+        if revision.listing != old.listing and not self._reads_as_before(self._view, old.analysed_at):
+            return None
+        pieces = list(self._music.features.load_pieces(self._version, heard=since))
+        if not len(self._view.songs) or any(len(self._view.index.known_rows(piece.ids)) for piece in pieces):
+            return None
+        return self._view.songs.extended(pieces)
+
+    def _reads_as_before(self, view: LibraryView, heard_until: float) -> bool:
+        """Whether a new listing left the songs of a view as they are, which most listings do."""
+        if not len(view.songs):
+            return False
+        listed = self._music.features.load_texts(self._version, until=heard_until)
+        return all(
+            here == there for here, there in zip_longest(listed, view.index.texts_by_id(), fillvalue=None)
+        )
 
 
 def take_rows(matrix: FeatureMatrix, rows: NDArray[np.intp]) -> FeatureMatrix:

@@ -8,7 +8,7 @@ beyond a scan of the first principal axes whose best candidates are measured aga
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +118,12 @@ class SimilarityIndex:
     def rows(self, track_ids: Iterable[str]) -> Rows:
         """Return the rows of tracks; raises like `row`."""
         return np.asarray([self.row(track) for track in track_ids], dtype=np.intp)
+
+    def texts_by_id(self) -> Iterator[tuple[str, str, str, str]]:
+        """Yield (id, artist, title, album) of every song, ordered by code point of the id."""
+        songs = self.songs
+        for row in self._by_id:
+            yield songs.ids[row], songs.artists[row], songs.titles[row], songs.albums[row]
 
     def known_rows(self, track_ids: Iterable[str]) -> Rows:
         """Return the rows of tracks in their order, without those that are not analysed."""

@@ -21,7 +21,7 @@ from audiomuse.storage.music_store.features import AudioFailure, FailureRows, Fe
 from audiomuse.storage.music_store.notes import AttemptRows, NoteRows, SettingRows
 from audiomuse.storage.music_store.playlists import PlaylistRows, PlaylistRun
 from audiomuse.storage.music_store.publications import PublicationIntent, PublicationRows
-from audiomuse.storage.music_store.statistics import LibraryStatistics, StatisticsRows
+from audiomuse.storage.music_store.statistics import LibraryRevision, LibraryStatistics, StatisticsRows
 from audiomuse.storage.music_store.tracks import TrackRows
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "AudioFailure",
     "CatalogueEntry",
     "CataloguePage",
+    "LibraryRevision",
     "LibraryStatistics",
     "MusicStore",
     "PlaylistRun",

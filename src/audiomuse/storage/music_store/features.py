@@ -99,6 +99,31 @@ class FeatureRows:
         with self._database.read() as connection:
             return int(connection.scalar(query) or 0)
 
+    def load_texts(self, features_version: str, *, until: float) -> Iterator[tuple[str, str, str, str]]:
+        """Yield (id, artist, title, album) of the rows of `load_matrix` that were heard until a moment.
+
+        Ordered by code point of the id on every database; the moment is in seconds since 1970.
+        """
+        columns = (tracks.c.id, tracks.c.artist, tracks.c.title, tracks.c.album)
+        query = _library(features_version).with_only_columns(*columns).order_by(None)
+        query = query.where(_heard_between(0.0, until))
+        with self._database.read() as connection:
+            is_sqlite = connection.dialect.name == "sqlite"  # whose own order this is
+            by = table.c.track_id if is_sqlite else table.c.track_id.collate("C")
+            for rows in _pieces(connection, query.order_by(by)):
+                yield from ((row.id, row.artist or "", row.title or "", row.album or "") for row in rows)
+
+    def count_between(self, features_version: str, after: float, until: float) -> int:
+        """Return how many rows of features were made after one and not after another moment.
+
+        Silent songs and songs that are gone are counted, too; moments as in `load_pieces`.
+        """
+        query = sa.select(sa.func.count()).where(
+            table.c.features_version == features_version, _heard_between(after, until)
+        )
+        with self._database.read() as connection:
+            return int(connection.scalar(query) or 0)
+
     def drop_other_versions(self, features_version: str) -> int:
         """Delete the features of every other version; return how many rows that were."""
         with self._database.write() as connection:
@@ -120,13 +145,24 @@ class FeatureRows:
                 columns.append(rows)
         return columns.matrix(features_version)
 
-    def load_pieces(self, features_version: str) -> Iterator[FeatureMatrix]:
+    def load_pieces(
+        self, features_version: str, *, heard: tuple[float, float] | None = None
+    ) -> Iterator[FeatureMatrix]:
         """Yield the rows of `load_matrix` a thousand at a time, for whoever keeps them in less space.
 
         All pieces are of one moment. The database connection is held until the last one was taken.
+
+        Parameters
+        ----------
+        heard : (float, float), optional
+            Only songs that were heard after the first and not after the second moment, both in seconds since
+            1970 (see `LibraryRevision.analysed_at`).
         """
+        query = _library(features_version)
+        if heard is not None:
+            query = query.where(_heard_between(*heard))
         with self._database.read() as connection:
-            for rows in _pieces(connection, _library(features_version), _ROWS_OF_A_PIECE):
+            for rows in _pieces(connection, query, _ROWS_OF_A_PIECE):
                 columns = _Columns(len(rows))
                 columns.append(rows)
                 yield columns.matrix(features_version)
@@ -267,6 +303,11 @@ class _Columns:
             features_version=features_version,
             **{name: column[: self.n] for name, column in self.numbers.items()},
         )
+
+
+def _heard_between(after: float, until: float) -> sa.ColumnElement[bool]:
+    analysed_at = sa.type_coerce(table.c.analysed_at, sa.Double)
+    return sa.and_(analysed_at > after, analysed_at <= until)
 
 
 def _library(features_version: str, *, include_gone: bool = False) -> sa.Select[Any]:

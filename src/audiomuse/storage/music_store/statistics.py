@@ -46,6 +46,18 @@ class LibraryStatistics:
     """Songs in ten equal bins of energy 0..1."""
 
 
+@dataclass(frozen=True, slots=True)
+class LibraryRevision:
+    """One state of the analysed library."""
+
+    listing: tuple[object, ...]
+    """Changes whenever songs are listed, or are gone."""
+    analysed: int
+    """Rows of features, silent songs and songs that are gone included."""
+    analysed_at: float | None
+    """When the newest of them was made, in seconds since 1970; None if there is none."""
+
+
 class StatisticsRows:
     """Counts again when something was added or removed; in a large library, not all the time."""
 
@@ -54,10 +66,12 @@ class StatisticsRows:
         self._lock = threading.Lock()
         self._kept: _Kept | None = None
 
-    def revision(self, features_version: str) -> tuple[object, ...]:
+    def revision(self, features_version: str) -> LibraryRevision:
         """Return a value that changes whenever the library, as `features_version` heard it, does."""
         with self._database.read() as connection:
-            return (features_version, *_state(connection, features_version))
+            state = _state(connection, features_version)
+        listing = (state.tracks, state.listing, state.listed_at)
+        return LibraryRevision(listing, state.analysed, state.analysed_at)
 
     def library(self, features_version: str) -> LibraryStatistics:
         """Return the numbers of the library as `features_version` heard it.
