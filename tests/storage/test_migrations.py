@@ -12,12 +12,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from audiomuse.errors import StorageError
 from audiomuse.settings import Settings
 from audiomuse.storage import job_schema, music_schema, open_job_store, open_music_store
 from audiomuse.storage.engine import Database, open_sqlite
-from audiomuse.storage.migrate import migrate, version_table
+from audiomuse.storage.migrate import known_revisions, migrate, version_table
 
 OPEN = """
 import sys
@@ -66,6 +67,25 @@ def test_a_database_of_a_newer_version_is_refused_and_untouched(
             connection.exec_driver_sql(f"UPDATE {version_table(name)} SET version_num = '9999'")
     with pytest.raises(StorageError, match=r"newer version of AudioMuse \(schema 9999"):
         opener(any_settings)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", ["music", "jobs"])
+def test_the_files_are_named_as_alembic_orders_them(name: str) -> None:
+    script = ScriptDirectory(str(Path(migrate.__code__.co_filename).parent / "migrations" / name))
+    in_order = [revision.revision for revision in script.walk_revisions()][::-1]
+    assert known_revisions(name) == in_order
+
+
+def test_an_up_to_date_database_is_opened_without_alembic(sqlite_settings: Settings) -> None:
+    open_music_store(sqlite_settings).close()
+    open_again = (
+        "import sys; from audiomuse.settings import load_settings; "
+        "from audiomuse.storage import open_music_store; "
+        "open_music_store(load_settings(data_dir=sys.argv[1])).close(); print('alembic' in sys.modules)"
+    )
+    command = [sys.executable, "-c", open_again, str(sqlite_settings.data_dir)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"
 
 
 def test_sqlite_is_copied_before_it_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
