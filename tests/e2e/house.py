@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
+from tests.ports import reserved_port
 
 from audiomuse.settings import Settings
 
@@ -26,26 +26,22 @@ _FLAGS = (
 )  # fmt: skip
 _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
+PATIENCE_MS = 60_000
+"""For whatever a page should show: many browsers may share one core."""
+expect.set_options(timeout=PATIENCE_MS)
+
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
 def running_house(data_dir: Path, **settings: str) -> Iterator[str]:
     """Run `audiomuse up` on a data folder of its own; yield the address of the page."""
-    port = free_port()
     environment = {
         name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields
     }
-    environment |= {"DATA_DIR": str(data_dir), "WEB_PORT": str(port), "ANALYSIS_WORKERS": "1", **settings}
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "house.log").open("wb") as log:
+    with reserved_port() as port, (data_dir / "house.log").open("wb") as log:
+        environment |= {"DATA_DIR": str(data_dir), "WEB_PORT": str(port), "ANALYSIS_WORKERS": "1", **settings}
         process = subprocess.Popen(
             [sys.executable, "-m", "audiomuse", "up"], env=environment, stdout=log, stderr=log
         )
@@ -63,9 +59,8 @@ def running_house(data_dir: Path, **settings: str) -> Iterator[str]:
 
 
 def _wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/healthz", timeout=5):
                 return
@@ -84,7 +79,7 @@ def open_page(browser: Browser, address: str, size: str = "desktop", **context: 
     width, height = SIZES[size]
     options = {"locale": "en-US", "viewport": {"width": width, "height": height}, **context}
     page = browser.new_context(base_url=address, **options).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.on("pageerror", lambda error: _complain(page, f"script error: {error}"))
     page.on(
         "console",

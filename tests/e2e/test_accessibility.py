@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 A = "a" * 16
 PAGES = (
     "/", "/playlists", "/playlists/new", f"/playlists/{A}", "/playlists/changes", "/library",
-    "/library/song/song-00001", "/library/charts", "/library/failures", "/settings/", "/setup/", "/docs",
-    "/nowhere",
+    "/library/song/song-00001", "/library/map", "/library/charts", "/library/failures", "/settings/",
+    "/setup/", "/docs", "/nowhere",
 )  # fmt: skip
 
 
@@ -117,6 +117,26 @@ def test_a_song_goes_on_while_the_page_changes(browser: Browser, address: str) -
     expect(page.locator("#player")).to_contain_text(title)
     page.get_by_role("button", name="Close the player").click()
     expect(page.locator("#player")).to_be_hidden()
+
+
+def test_a_point_of_the_map_names_its_song_and_leads_to_it(browser: Browser, address: str) -> None:
+    page = open_page(browser, address)
+    page.goto("/library")
+    page.get_by_role("link", name="Map", exact=True).click()
+    points = page.request.get("/library/map/points").json()
+    canvas = page.locator("canvas")
+    box = canvas.bounding_box()
+    assert box is not None
+    x = (points["x"][0] + 1) / 2 * (box["width"] - 24) + 12
+    y = (1 - points["y"][0]) / 2 * (box["height"] - 24) + 12
+    page.wait_for_function("document.querySelector('canvas').width > 400")
+    caption = page.locator("[data-map-caption] a")
+    canvas.hover(position={"x": x, "y": y})
+    expect(caption).to_be_visible()
+    title = caption.inner_text()
+    canvas.click(position={"x": x, "y": y})
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    assert complaints(page) == []
 
 
 def test_polling_keeps_the_focus_where_it_was(browser: Browser, address: str) -> None:

@@ -16,7 +16,8 @@ A, B = "a" * 16, "b" * 16
 
 PAGES = (
     "/", "/live", "/playlists", "/playlists/new", f"/playlists/{A}", "/playlists/changes", "/library",
-    "/library/song/song-00001", "/library/charts", "/library/failures", "/settings/", "/setup/", "/docs",
+    "/library/song/song-00001", "/library/map", "/library/charts", "/library/failures", "/settings/",
+    "/setup/", "/docs",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,11 +10,12 @@ from flask.typing import ResponseReturnValue
 
 from audiomuse.errors import LibraryEmpty, NotFound
 from audiomuse.model import MSD_TAGS, TrackFeatures
-from audiomuse.similarity import Neighbour, SearchRules
+from audiomuse.similarity import Likeness, SearchRules, explain_neighbours
 from audiomuse.storage import SortKey, TrackQuery
 from audiomuse.web import charts
 from audiomuse.web.backend import tracks_by_id
 from audiomuse.web.formats import key_name_of_index
+from audiomuse.web.sonic_map import draw_map
 from audiomuse.web.state import backend
 from audiomuse.web.words import _, ngettext
 
@@ -73,7 +75,7 @@ def song(track_id: str) -> ResponseReturnValue:
     music = backend().music
     track = music.tracks.get(track_id)
     heard = music.features.get(track_id, backend().features_version)
-    neighbours = _neighbours(track_id) if heard is not None else []
+    neighbours = _neighbours(track_id) if heard is not None else ()
     return render_template(
         "library/song.html",
         track=track,
@@ -86,12 +88,27 @@ def song(track_id: str) -> ResponseReturnValue:
     )
 
 
-def _neighbours(track_id: str) -> list[Neighbour]:
-    """The nearest songs; none for a song that cannot be compared (silence)."""
+def _neighbours(track_id: str) -> Sequence[Likeness]:
+    """The nearest songs and what they share with it; none for a song that cannot be compared (silence)."""
     try:
-        return backend().library().index.similar_tracks(track_id, _NEIGHBOURS, rules=_VARIED)
+        index = backend().library().index
+        found = index.similar_tracks(track_id, _NEIGHBOURS, rules=_VARIED)
+        return explain_neighbours(index, track_id, found)
     except (LibraryEmpty, NotFound):
-        return []
+        return ()
+
+
+@bp.app_template_filter("shared")
+def shared(one: Likeness) -> str:
+    """Say what two songs have in common; nothing if it is only the sound as a whole."""
+    facts = [*one.shared_tags]
+    if one.same_tempo:
+        facts.append(_("same tempo"))
+    if one.same_key:
+        facts.append(_("same key"))
+    if one.same_energy:
+        facts.append(_("same energy"))
+    return " · ".join(facts)
 
 
 def _strongest(heard: TrackFeatures | None) -> list[tuple[str, float]]:
@@ -99,6 +116,36 @@ def _strongest(heard: TrackFeatures | None) -> list[tuple[str, float]]:
         return []
     order = heard.tags.argsort()[::-1][:_TAGS_SHOWN]
     return [(MSD_TAGS[i], float(heard.tags[i])) for i in order]
+
+
+@bp.get("/library/map")
+def sonic_map() -> ResponseReturnValue:
+    """Show the library as a map."""
+    try:
+        library = backend().library()
+        drawn = draw_map(library)
+    except LibraryEmpty:
+        return render_template("library/map.html", drawn=None)
+    points = [point for island in drawn.islands for point in island.middle]
+    ids = {point: library.songs.ids[drawn.rows[point]] for point in points}
+    tracks = tracks_by_id(backend(), list(ids.values()))
+    return render_template("library/map.html", drawn=drawn, ids=ids, tracks=tracks)
+
+
+@bp.get("/library/map/points")
+def map_points() -> ResponseReturnValue:
+    """Return the points of the map, column by column, for its script."""
+    library = backend().library()
+    drawn = draw_map(library)
+    rows, songs = drawn.rows.tolist(), library.songs
+    return {
+        "x": drawn.places[:, 0].round(4).tolist(),
+        "y": drawn.places[:, 1].round(4).tolist(),
+        "island": drawn.island_of.tolist(),
+        "id": [songs.ids[row] for row in rows],
+        "title": [songs.titles[row] for row in rows],
+        "artist": [songs.artists[row] for row in rows],
+    }
 
 
 @bp.get("/library/charts")

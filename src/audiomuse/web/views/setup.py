@@ -28,6 +28,7 @@ SERVER_FIELDS = (
     "music_dir", "verify_tls",
 )  # fmt: skip
 _ADDRESSES = ("jellyfin_url", "subsonic_url")
+_PLACES = {"jellyfin": "jellyfin_url", "subsonic": "subsonic_url", "folder": "music_dir"}
 _CODE_ATTEMPTS = 8
 _CHECKS = 30
 
@@ -80,12 +81,11 @@ def server() -> ResponseReturnValue:
         return redirect(url_for("setup.demo"))
     try:
         values = _chosen_server()
+        values["music_libraries"] = ";".join(sorted(_libraries(values))) or None
         found = _check(values)
         if not found.ok:
             return _server_page(found=found), 400
-        backend().change_settings(
-            values | {"music_libraries": ";".join(request.form.getlist("library")) or None}
-        )
+        backend().change_settings(values)
     except AudioMuseError as e:
         if status_of(e) >= 500:
             raise
@@ -97,10 +97,11 @@ def server() -> ResponseReturnValue:
 def check() -> ResponseReturnValue:
     """Try the typed address and return what was found, for the page to show."""
     try:
-        found = _check(_chosen_server())
+        values = _chosen_server()
+        found = _check(values | {"music_libraries": None})  # those of the past may be gone
     except ParameterError as e:
-        found = ConnectionCheck(False, str(e))
-    return render_template("setup/found.html", found=found, chosen=_libraries())
+        return render_template("setup/found.html", found=ConnectionCheck(False, str(e)), chosen=())
+    return render_template("setup/found.html", found=found, chosen=_libraries(values))
 
 
 @bp.get("/demo")
@@ -125,16 +126,23 @@ def _server_page(found: ConnectionCheck | None = None) -> str:
         chosen=chosen,
         values=kept | request.form.to_dict(),
         found=found,
-        libraries=_libraries(),
+        libraries=set(request.form.getlist("library")),
         editable={name: is_saveable(name) for name in SERVER_FIELDS},
         is_first=settings.chosen_server is None,
     )
 
 
-def _libraries() -> set[str]:
-    if request.method == "POST":
+def _libraries(values: Mapping[str, Any]) -> set[str]:
+    """The libraries to use: the checked ones where there was a choice, else those of before in that place."""
+    if "libraries-shown" in request.form:
         return set(request.form.getlist("library"))
-    return {name.strip() for name in backend().settings.music_libraries.split(";") if name.strip()}
+    settings = backend().settings
+    kind = values.get("media_server") or settings.chosen_server
+    place = _PLACES.get(str(kind), "")
+    moved = kind != settings.chosen_server or (
+        place in values and _shown(values[place]).rstrip("/") != _shown(getattr(settings, place)).rstrip("/")
+    )
+    return set() if moved else {name.strip() for name in settings.music_libraries.split(";") if name.strip()}
 
 
 def _is_secret(name: str) -> bool:
