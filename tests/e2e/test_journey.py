@@ -129,7 +129,7 @@ def test_from_a_folder_of_music_to_playlists_that_are_kept(
 
 
 VISITED = (
-    "/", "/playlists", "/playlists/new", "/playlists/changes", "/library", "/library/charts",
+    "/", "/playlists", "/playlists/new", "/playlists/changes", "/library", "/library/map", "/library/charts",
     "/library/failures", "/settings/", "/setup/", "/docs",
 )  # fmt: skip
 
