@@ -25,7 +25,8 @@ from audiomuse.services.demo import render_demo_library  # noqa: E402
 PICTURES = ROOT / "docs" / "pictures"
 PATIENCE_MS = 600_000
 PLAIN_PAGES = {
-    "home": "/", "playlists": "/playlists", "library": "/library", "charts": "/library/charts",
+    "home": "/", "playlists": "/playlists", "library": "/library", "map": "/library/map",
+    "charts": "/library/charts",
     "settings": "/settings/", "setup": "/setup/", "api": "/docs",
 }  # fmt: skip
 

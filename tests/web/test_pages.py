@@ -178,6 +178,13 @@ def test_a_playlist_that_could_not_be_published_is_told_with_the_reason(
     assert "knows none of its songs" in page
 
 
+def test_a_job_that_failed_says_so_where_it_was_watched(client: FlaskClient, backend: MemoryBackend) -> None:
+    job = backend.start_publishing()
+    backend.job_store.jobs.doom(job.id, "the server does not accept the login")
+    client.get("/playlists/live", headers={"HX-Request": "true"})
+    assert "the server does not accept the login" in client.get("/playlists").text
+
+
 def test_publishing_again_takes_the_playlists_of_now(client: FlaskClient, backend: MemoryBackend) -> None:
     job = publish_all(client, backend)
     client.post(f"/jobs/{job.id}/retry", data={"csrf_token": csrf(client)})

@@ -10,7 +10,7 @@ import pytest
 from tests.web.memory_backend import silence
 
 from audiomuse.errors import LibraryEmpty, SettingsError
-from audiomuse.model import Playlist, PlaylistEntry
+from audiomuse.model import JobState, Playlist, PlaylistEntry
 from audiomuse.settings import load_settings
 from audiomuse.web import services_backend
 from audiomuse.web.services_backend import ServicesBackend
@@ -84,6 +84,22 @@ def test_a_file_to_take_away_is_not_marked_as_ours(backend: ServicesBackend, mus
     assert len(paths) == 2
     assert all(Path(path).is_file() for path in paths)
     assert "AUDIOMUSE" not in text
+
+
+def test_publishing_all_is_a_job(backend: ServicesBackend, music: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="MUSIC_DIR"):
+        backend.start_publishing()
+    lists = tmp_path / "lists"
+    backend.change_settings({"media_server": "folder", "music_dir": str(music), "playlists_dir": str(lists)})
+    with pytest.raises(LibraryEmpty, match="no playlists"):
+        backend.start_publishing()
+    tracks = list(backend.server().all_tracks())
+    backend.music.tracks.upsert("folder", tracks, backend.music.tracks.begin_listing("folder"))
+    entries = tuple(PlaylistEntry(track.id) for track in tracks)
+    backend.music.playlists.save_run([Playlist("x", "Two", entries)])
+    ended = backend.engine.run_to_end(backend.start_publishing().id, every_s=0.02)
+    assert ended.state is JobState.SUCCESS
+    assert [file.name for file in lists.glob("*.m3u8")] == ["Two_automatic.m3u8"]
 
 
 def test_health_and_metrics_come_from_the_databases(backend: ServicesBackend) -> None:

@@ -69,9 +69,11 @@ def live() -> ResponseReturnValue:
 
 
 def _tell_end(job: Job | None) -> None:
-    """Say how the publishing went that somebody watched."""
+    """Say how the job went that somebody watched."""
+    if job is not None and job.state is JobState.FAILURE:
+        flash(say(job.error), "error")
     if job is None or job.kind != PUBLISHING or job.state is not JobState.SUCCESS:
-        return  # the history tells about the others
+        return  # new playlists speak for a search, and who cancelled knows
     n = len(job.result["published"])
     flash(ngettext("%(num)d playlist is on your server now.", "%(num)d playlists are on your server now.", n))
     for item in backend().engine.store.items.failed(job.id, limit=job.failed):
