@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_a_point_of_the_map_names_its_song_and_leads_to_it(browser: Browser, add
     assert box is not None
     x = (points["x"][0] + 1) / 2 * (box["width"] - 24) + 12
     y = (1 - points["y"][0]) / 2 * (box["height"] - 24) + 12
-    page.wait_for_function("document.querySelector('canvas').width > 400")
+    expect(canvas).to_have_attribute("width", re.compile(r"\d+"))  # it is drawn
     caption = page.locator("[data-map-caption] a")
     canvas.hover(position={"x": x, "y": y})
     expect(caption).to_be_visible()
