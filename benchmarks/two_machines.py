@@ -1,11 +1,11 @@
 """Two workers in two network namespaces ("machines") share one job over Redis and PostgreSQL.
 
-    sudo python benchmarks/two_machines.py [--items 60] [--seconds 0.5]
+    sudo python benchmarks/two_machines.py [--items 60] [--seconds 0.5] [--rabbitmq]
 
-Three network namespaces are made: a hub with PostgreSQL and Valkey, and two machines with one worker each
-that reach nothing but the hub. The job is done by one machine, then by both, then by both with the line of
-one cut in the middle. Needs root, ``ip``, and PostgreSQL's server programs. Items sleep: what is measured
-is the sharing, not the hearing.
+Three network namespaces are made: a hub with PostgreSQL and Valkey (or RabbitMQ), and two machines with one
+worker each that reach nothing but the hub. The job is done by one machine, then by both, then by both with
+the line of one cut in the middle. Needs root, ``ip``, and PostgreSQL's server programs. Items sleep: what
+is measured is the sharing, not the hearing.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "jobs"))
 
 from fake_services import OPENER, FakeServices, wait_for  # noqa: E402
+from real_brokers import Rabbit  # noqa: E402
 
 from audiomuse.jobs import announce, make_app  # noqa: E402
 from audiomuse.jobs.broker import find_server  # noqa: E402
@@ -113,13 +114,13 @@ def hub(folder: Path) -> Iterator[None]:
             server.wait()
 
 
-def start_machine(name: str, folder: Path) -> subprocess.Popen[bytes]:
+def start_machine(name: str, folder: Path, broker_url: str) -> subprocess.Popen[bytes]:
     """Start a worker that knows the hub and shares no file with the other machine."""
     environment = {
         **os.environ,
         "DATA_DIR": str(folder / name),
         "DATABASE_URL": DATABASE_URL,
-        "CELERY_BROKER_URL": BROKER_URL,
+        "CELERY_BROKER_URL": broker_url,
         "ANALYSIS_WORKERS": "1",
         "LOG_LEVEL": "ERROR",
         "PYTHONPATH": os.pathsep.join(sys.path),
@@ -148,18 +149,18 @@ def run_job(
     )
 
 
-def measure(folder: Path, items: int, seconds: float) -> int:
+def measure(folder: Path, items: int, seconds: float, broker_url: str = BROKER_URL) -> int:
     """The part that runs inside the hub."""
     wait_for(lambda: _answers(), seconds=60)
-    settings = load_settings(data_dir=folder / "hub", database_url=DATABASE_URL, celery_broker_url=BROKER_URL)
+    settings = load_settings(data_dir=folder / "hub", database_url=DATABASE_URL, celery_broker_url=broker_url)
     services = FakeServices(settings, announce=partial(announce, make_app(settings)))
     expected = {"sum": sum(i * i for i in range(items))}
-    workers = [start_machine(MACHINES[0], folder)]
+    workers = [start_machine(MACHINES[0], folder, broker_url)]
     try:
         wait_for(lambda: len(services.jobs.workers.alive()) == 1)
         run_job(services, 2, 0.0)  # the first song also starts the child process
         alone, alone_s, _ = run_job(services, items, seconds)
-        workers.append(start_machine(MACHINES[1], folder))
+        workers.append(start_machine(MACHINES[1], folder, broker_url))
         wait_for(lambda: len(services.jobs.workers.alive()) == 2)
         run_job(services, 20, 0.5)
         both, both_s, shares = run_job(services, items, seconds)
@@ -173,13 +174,23 @@ def measure(folder: Path, items: int, seconds: float) -> int:
         services.close()
     fine = all(job.state is JobState.SUCCESS and job.result == expected for job in (alone, both, cut))
     print(
-        f"BENCH two_machines items={items} one_s={alone_s:.1f} two_s={both_s:.1f} "
-        f"ratio={both_s / alone_s:.2f} "
+        f"BENCH two_machines broker={broker_url.partition(':')[0]} items={items} "
+        f"one_s={alone_s:.1f} two_s={both_s:.1f} ratio={both_s / alone_s:.2f} "
         f"shares={'/'.join(str(n) for n in sorted(shares.values()))} cut_s={cut_s:.1f} "
         f"lost={0 if fine else 'SOMETHING'}",
         flush=True,
     )
     return 0 if fine and both_s < alone_s else 1
+
+
+def measure_rabbitmq(folder: Path, items: int, seconds: float) -> int:
+    """The same with RabbitMQ in the hub."""
+    rabbit = Rabbit(folder / "rabbit", ADDRESS)
+    rabbit.start()
+    try:
+        return measure(folder, items, seconds, rabbit.url)
+    finally:
+        rabbit.close()
 
 
 def _answers() -> bool:
@@ -194,14 +205,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--rabbitmq", action="store_true", help="instead of Valkey")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside is not None:
-        return measure(given.inside, given.items, given.seconds)
+        part = measure_rabbitmq if given.rabbitmq else measure
+        return part(given.inside, given.items, given.seconds)
     folder = Path(tempfile.mkdtemp(prefix="audiomuse-two-"))
     folder.chmod(0o755)
     again = [sys.executable, __file__, "--inside", str(folder)]
     sizes = ["--items", str(given.items), "--seconds", str(given.seconds)]
+    if given.rabbitmq:
+        sizes.append("--rabbitmq")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with network(), hub(folder):
         return subprocess.run(inside(HUB, *again, *sizes), env=environment, check=False).returncode

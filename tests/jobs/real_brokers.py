@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import ssl
@@ -10,6 +9,8 @@ import subprocess
 from pathlib import Path
 
 from fake_services import wait_for
+
+from audiomuse.jobs.children import start_child, stop_child
 
 _RABBIT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
@@ -66,15 +67,15 @@ class TlsRedis:
             "port": "0",
             "tls-port": str(self.port),
             "bind": "127.0.0.1",
-            "tls-cert-file": "server.pem",
-            "tls-key-file": "server.key",
-            "tls-ca-cert-file": "ca.pem",
+            "tls-cert-file": str(self.folder / "server.pem"),
+            "tls-key-file": str(self.folder / "server.key"),
+            "tls-ca-cert-file": str(self.folder / "ca.pem"),
             "tls-auth-clients": "no",
             "save": "",
             "dir": str(self.folder),
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        self.process = _started(["redis-server", *arguments], self.folder)
+        self.process = start_child(["redis-server", *arguments], log=self.folder / "server.log")
         wait_for(lambda: _speaks_tls(self.port, self.folder / "ca.pem"), seconds=30)
 
     def stop(self) -> None:
@@ -85,18 +86,19 @@ class TlsRedis:
 class Rabbit:
     """A RabbitMQ with everything it writes in one folder; ``amqp://`` and, where openssl is, ``amqps://``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         self.folder = folder
+        self.address = address
         self.port, self.tls_port, self._mapper_port = free_port(), free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [f"listeners.tcp.1 = 127.0.0.1:{self.port}"]
+        lines = [f"listeners.tcp.1 = {address}:{self.port}", "loopback_users = none"]
         if shutil.which("openssl"):
             make_certificates(folder)
             files = {"cacertfile": "ca.pem", "certfile": "server.pem", "keyfile": "server.key"}
             lines += [
-                f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}",
+                f"listeners.ssl.1 = {address}:{self.tls_port}",
                 *(f"ssl_options.{name} = {folder / file}" for name, file in files.items()),
             ]
         (folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
@@ -104,11 +106,11 @@ class Rabbit:
 
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        return f"amqp://guest:guest@{self.address}:{self.port}//"
 
     @property
     def tls_url(self) -> str:
-        return f"amqps://guest:guest@127.0.0.1:{self.tls_port}//?ssl_ca_certs={self.folder / 'ca.pem'}"
+        return f"amqps://guest:guest@{self.address}:{self.tls_port}//?ssl_ca_certs={self.folder / 'ca.pem'}"
 
     def start(self) -> None:
         environment = {
@@ -126,10 +128,11 @@ class Rabbit:
         # Erlang would leave its port mapper running for ever; one of our own we can stop.
         if self._mapper is None:
             mapper = ["epmd", "-port", str(self._mapper_port), "-address", "127.0.0.1"]
-            self._mapper = _started(mapper, self.folder)
+            self._mapper = start_child(mapper, log=self.folder / "mapper.log")
+            wait_for(lambda: _listens(self._mapper_port), seconds=10)
         text = {name: str(value) for name, value in environment.items()}
-        self.process = _started([str(_RABBIT)], self.folder, text)
-        wait_for(lambda: _speaks_amqp(self.port), seconds=90)
+        self.process = start_child([str(_RABBIT)], environment=text, log=self.folder / "server.log")
+        wait_for(lambda: _speaks_amqp(self.address, self.port), seconds=90)
 
     def stop(self) -> None:
         _stop(self.process)
@@ -141,19 +144,14 @@ class Rabbit:
         self._mapper = None
 
 
-def _started(
-    command: list[str], folder: Path, environment: dict[str, str] | None = None
-) -> subprocess.Popen[bytes]:
-    with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **(environment or {})}
-        )
-
-
 def _stop(process: subprocess.Popen[bytes] | None) -> None:
     if process is not None:
-        process.terminate()
-        process.wait(30)
+        stop_child(process, patience_s=30.0)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _speaks_tls(port: int, authority: Path) -> bool:
@@ -166,9 +164,9 @@ def _speaks_tls(port: int, authority: Path) -> bool:
     return True
 
 
-def _speaks_amqp(port: int) -> bool:
+def _speaks_amqp(address: str, port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), 2) as line:
+        with socket.create_connection((address, port), 2) as line:
             line.sendall(b"AMQP\x00\x00\x09\x01")
             return bool(line.recv(1))
     except OSError:
