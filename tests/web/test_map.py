@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +15,7 @@ from audiomuse.errors import LibraryEmpty
 from audiomuse.features.planted import planted_library
 from audiomuse.services.library import LibraryView
 from audiomuse.similarity import Songs
-from audiomuse.web.sonic_map import COLOURED, draw_map
+from audiomuse.web.sonic_map import COLOURED, current_map, draw_map
 
 
 def library(n: int) -> LibraryView:
@@ -39,6 +42,15 @@ def test_the_same_library_gives_the_same_map() -> None:
     one, two = draw_map(library(150)), draw_map(library(150))
     assert np.array_equal(one.places, two.places)
     assert one.islands == two.islands
+
+
+def test_a_map_is_drawn_once_and_keeps_no_old_library_in_memory() -> None:
+    view = library(30)
+    assert current_map(view) is current_map(view)
+    still_there = weakref.ref(view)
+    del view
+    gc.collect()
+    assert still_there() is None
 
 
 def test_islands_are_the_largest_first_and_their_middle_is_in_them() -> None:

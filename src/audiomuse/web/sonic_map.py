@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,17 @@ class SonicMap:
     """The largest first, at most `COLOURED`."""
     island_of: NDArray[np.int32]
     """Shape (n,), a number of `islands`, or -1."""
+
+
+_DRAWN: WeakKeyDictionary[LibraryView, SonicMap] = WeakKeyDictionary()
+
+
+def current_map(library: LibraryView) -> SonicMap:
+    """Return the map of a library, drawn once; raises like `draw_map`."""
+    drawn = _DRAWN.get(library)
+    if drawn is None:
+        drawn = _DRAWN[library] = draw_map(library)
+    return drawn
 
 
 def draw_map(library: LibraryView, *, most: int = MOST_POINTS) -> SonicMap:

@@ -15,7 +15,7 @@ from audiomuse.storage import SortKey, TrackQuery
 from audiomuse.web import charts
 from audiomuse.web.backend import tracks_by_id
 from audiomuse.web.formats import key_name_of_index
-from audiomuse.web.sonic_map import draw_map
+from audiomuse.web.sonic_map import current_map
 from audiomuse.web.state import backend
 from audiomuse.web.words import _, ngettext
 
@@ -123,7 +123,7 @@ def sonic_map() -> ResponseReturnValue:
     """Show the library as a map."""
     try:
         library = backend().library()
-        drawn = draw_map(library)
+        drawn = current_map(library)
     except LibraryEmpty:
         return render_template("library/map.html", drawn=None)
     points = [point for island in drawn.islands for point in island.middle]
@@ -136,7 +136,7 @@ def sonic_map() -> ResponseReturnValue:
 def map_points() -> ResponseReturnValue:
     """Return the points of the map, column by column, for its script."""
     library = backend().library()
-    drawn = draw_map(library)
+    drawn = current_map(library)
     rows, songs = drawn.rows.tolist(), library.songs
     return {
         "x": drawn.places[:, 0].round(4).tolist(),
