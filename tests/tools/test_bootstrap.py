@@ -47,10 +47,11 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
 """
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
     """A folder that looks like a fresh clone, whose locks ask for nothing."""
-    folder = tmp_path_factory.mktemp("clone")
+    folder = tmp_path / "clone"
+    folder.mkdir()
     (folder / "tools").mkdir()
     shutil.copy(ROOT / "tools" / "bootstrap.sh", folder / "tools")
     package = folder / "src" / "audiomuse"
