@@ -36,7 +36,7 @@ def test_every_song_is_heard_and_kept(any_settings, listener):
         assert ended.state is JobState.SUCCESS
         assert ended.result["songs"]["analysed"] == 12
         assert services.music.features.count(services.features_version) == 12
-        assert len(services.library().matrix) == 12
+        assert len(services.library().songs) == 12
 
 
 def test_one_bad_song_is_named_with_its_reason_and_the_rest_is_heard(any_settings, listener):
@@ -159,7 +159,7 @@ def test_a_negative_number_of_albums_is_refused(sqlite_settings, listener):
 def test_the_library_view_follows_what_is_heard(sqlite_settings, listener):
     tracks = songs(6)
     with services_on(sqlite_settings, MemoryServer(tracks, sounds(tracks)), listener) as services:
-        assert len(services.library().matrix) == 0
+        assert len(services.library().songs) == 0
         analyse(services)
         services._library._renew_from = 0.0
-        wait_until(lambda: len(services.library().matrix) == 6)
+        wait_until(lambda: len(services.library().songs) == 6)
