@@ -63,6 +63,9 @@ class TlsRedis:
         return f"rediss://127.0.0.1:{self.port}/0?ssl_ca_certs={self.folder / 'ca.pem'}"
 
     def start(self) -> None:
+        """Start it, unless it runs."""
+        if _is_alive(self.process):
+            return
         options = {
             "port": "0",
             "tls-port": str(self.port),
@@ -113,6 +116,9 @@ class Rabbit:
         return f"amqps://guest:guest@{self.address}:{self.tls_port}//?ssl_ca_certs={self.folder / 'ca.pem'}"
 
     def start(self) -> None:
+        """Start it, unless it runs."""
+        if _is_alive(self.process):
+            return
         environment = {
             "HOME": self.folder,
             "RABBITMQ_NODENAME": f"audiomuse{self.port}@localhost",
@@ -142,6 +148,10 @@ class Rabbit:
         self.stop()
         _stop(self._mapper)
         self._mapper = None
+
+
+def _is_alive(process: subprocess.Popen[bytes] | None) -> bool:
+    return process is not None and process.poll() is None
 
 
 def _stop(process: subprocess.Popen[bytes] | None) -> None:

@@ -97,6 +97,7 @@ class Machine:
 
     def restart_broker(self) -> None:
         assert self.broker.process is not None
+        assert self.broker.process.poll() is None
         self.broker.process.kill()
         self.broker.stop()
         self.broker.start()

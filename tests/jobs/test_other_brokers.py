@@ -33,11 +33,16 @@ def tls_redis(tmp_path: Path) -> Iterator[TlsRedis]:
 
 
 @pytest.fixture(scope="module")
-def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
+def one_rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
     server = Rabbit(tmp_path_factory.mktemp("rabbit"))
-    server.start()
     yield server
     server.close()
+
+
+@pytest.fixture
+def rabbit(one_rabbit: Rabbit) -> Rabbit:
+    one_rabbit.start()
+    return one_rabbit
 
 
 def settings_with(folder: Path, url: str) -> Settings:
@@ -100,7 +105,9 @@ def refuse_a_second_home(url: str) -> None:
 def test_a_broker_that_does_not_answer_refuses_nobody() -> None:
     home = {"host": "first", "machine": "one", "database": "1"}
     for scheme in ("redis", "amqp"):
-        SharedBroker(f"{scheme}://127.0.0.1:{free_port()}/", home).settle()
+        broker = SharedBroker(f"{scheme}://127.0.0.1:{free_port()}/", home)
+        broker.settle()
+        broker.settle()  # nor the next time
 
 
 @needs_redis_tls

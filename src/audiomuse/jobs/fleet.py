@@ -126,11 +126,8 @@ class _RabbitPlace:
     """A queue with room for one message, which everybody reads and puts back."""
 
     def __init__(self, url: str) -> None:
-        plain, encryption = split_encryption(url)
-        patience = {"read_timeout": 5, "write_timeout": 5}
-        self._connection = Connection(
-            plain, ssl=encryption or False, connect_timeout=5, transport_options=patience
-        )
+        self._url, self._encryption = split_encryption(url)
+        self._connection = self._connect()
         limits = {"x-max-length": 1, "x-overflow": "reject-publish", "x-expires": 2 * _GOOD_FOR_S * 1000}
         self._queue = Queue(PLACE, queue_arguments=limits)
 
@@ -141,7 +138,15 @@ class _RabbitPlace:
                 return self._meet(channel, home)
         except errors as e:
             self._connection.close()
+            self._connection = self._connect()  # one that was closed never opens again
             raise _NoAnswer(e) from e
+
+    def _connect(self) -> Connection:
+        """Return a connection that opens when it is first used."""
+        patience = {"read_timeout": 5, "write_timeout": 5}
+        return Connection(
+            self._url, ssl=self._encryption or False, connect_timeout=5, transport_options=patience
+        )
 
     def _meet(self, channel: Any, home: dict[str, str]) -> dict[str, str]:
         queue = self._queue(channel)
