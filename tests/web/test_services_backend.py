@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.web.memory_backend import silence
 
-from audiomuse.errors import LibraryEmpty, SettingsError
+from audiomuse.errors import AudioMuseError, LibraryEmpty, SettingsError
 from audiomuse.model import JobState, Playlist, PlaylistEntry
 from audiomuse.settings import load_settings
 from audiomuse.web import services_backend
@@ -135,6 +136,28 @@ def test_a_demo_library_that_fails_says_so(backend: ServicesBackend, monkeypatch
     assert not progress.is_ready
     assert "No space left" in str(progress.error)
     assert backend.settings.chosen_server is None
+
+
+def test_a_page_that_stops_leaves_the_demo_library_unfinished(backend: ServicesBackend, monkeypatch) -> None:
+    is_at_work, may_go_on, has_ended = threading.Event(), threading.Event(), threading.Event()
+
+    def render(folder: Path, *, on_progress) -> list[Path]:
+        is_at_work.set()
+        assert may_go_on.wait(30)
+        try:
+            on_progress(1, 2)
+        finally:
+            has_ended.set()
+        raise AssertionError("went on with the second song")
+
+    monkeypatch.setattr(services_backend, "render_demo_library", render)
+    backend.start_demo()
+    assert is_at_work.wait(30)
+    backend.close()
+    may_go_on.set()
+    assert has_ended.wait(30)
+    with pytest.raises(AudioMuseError, match="being stopped"):
+        backend.change_settings({"clustering_runs": 5})
 
 
 def finished(backend: ServicesBackend):

@@ -100,7 +100,9 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> OpenAPI
 
 
 def serve(settings: Settings, *, announce: Callable[[str], object] | None = None) -> None:
-    """Answer requests until interrupted.
+    """Answer requests until interrupted (KeyboardInterrupt), then close what stands behind the page.
+
+    Requests at hand get five seconds to end.
 
     Parameters
     ----------
@@ -117,14 +119,9 @@ def serve(settings: Settings, *, announce: Callable[[str], object] | None = None
         If the port is taken.
     """
     use_one_heap()
-    app = create_app(settings, backend=ServicesBackend(settings, announce=announce))
-    state: PageState = app.extensions[EXTENSION]
-    if state.setup_code is not None and needs_password(state.backend):
-        _log.warning("First visit: the set-up page asks for this code: %s", state.setup_code)
-    _log.info(
-        "The page is at http://%s:%d%s", settings.web_host, settings.web_port, settings.url_prefix or "/"
-    )
-    try:
+    with ServicesBackend(settings, announce=announce) as backend:
+        app = create_app(settings, backend=backend)
+        _greet(settings, app.extensions[EXTENSION])
         waitress.serve(
             app,
             host=settings.web_host,
@@ -134,8 +131,15 @@ def serve(settings: Settings, *, announce: Callable[[str], object] | None = None
             max_request_body_size=_MAX_BODY_BYTES,
             channel_timeout=60,
         )
-    finally:
-        state.backend.close()
+    _log.info("The page has stopped.")
+
+
+def _greet(settings: Settings, state: PageState) -> None:
+    if state.setup_code is not None and needs_password(state.backend):
+        _log.warning("First visit: the set-up page asks for this code: %s", state.setup_code)
+    _log.info(
+        "The page is at http://%s:%d%s", settings.web_host, settings.web_port, settings.url_prefix or "/"
+    )
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

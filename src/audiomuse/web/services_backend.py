@@ -31,6 +31,10 @@ _log = structlog.get_logger(__name__)
 _MOST_PLAYED = 500
 
 
+class _Closed(AudioMuseError):
+    """The page is being stopped: nothing new may begin."""
+
+
 class ServicesBackend:
     """Keeps the Protocol `audiomuse.web.backend.Backend`.
 
@@ -59,6 +63,7 @@ class ServicesBackend:
             if name not in saved and not from_environment(name)
         }
         self._demo: DemoProgress | None = None
+        self._is_closed = threading.Event()
 
     # --- what the views read ---
 
@@ -154,6 +159,7 @@ class ServicesBackend:
     def change_settings(self, values: Mapping[str, Any]) -> None:
         """Keep values and open the services anew with them."""
         with self._changing:
+            self._refuse_if_closed()
             settings = self._settings_with(values)
             self.music.settings.save(values)
             old, self._services = self._services, open_services(settings, announce=self._announce)
@@ -187,11 +193,14 @@ class ServicesBackend:
                 {"media_server": "folder", "music_dir": str(folder), "music_libraries": None}
             )
             self._demo = DemoProgress(len(songs), len(songs))
+        except _Closed:
+            _log.info("the demo library is finished another time", folder=str(folder))
         except Exception as e:  # noqa: BLE001 - a thread has nobody to raise to
             _log.exception("demo library failed", folder=str(folder))
             self._demo = DemoProgress(0, 0, f"The demo library could not be made: {e}")
 
     def _note_demo(self, done: int, total: int) -> None:
+        self._refuse_if_closed()
         # The last step, using it, comes after the last song: "done" is said only then.
         self._demo = DemoProgress(min(done, total - 1), total)
 
@@ -211,8 +220,14 @@ class ServicesBackend:
         return render_metrics(self.statistics(), self.music, self.engine)
 
     def close(self) -> None:
-        """Give everything back."""
-        self._services.close()
+        """Give everything back; a demo library that is being made stays unfinished."""
+        with self._changing:  # else whoever changes them now opens services that nobody closes
+            self._is_closed.set()
+            self._services.close()
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed.is_set():
+            raise _Closed("The page is being stopped.")
 
     def __enter__(self) -> Self:
         return self

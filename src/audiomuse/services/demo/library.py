@@ -82,7 +82,7 @@ def render_demo_library(
     processes : int > 0
         Songs rendered at the same time.
     on_progress : callable
-        Called with (songs done, songs in all) after each song.
+        Called with (songs done, songs in all) after each song. What it raises ends the rendering.
 
     Returns
     -------
