@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audiomuse.clustering._lloyd import row_blocks
 from audiomuse.errors import ParameterError, SignalError
 from audiomuse.model import Float32
 
@@ -201,7 +202,7 @@ class Judge:
         """
         if len(labels) != len(self):
             raise SignalError(f"{len(labels)} labels for {len(self)} tracks.")
-        sums = _Sums.of(np.asarray(labels)[self._order], self._artists, self._columns)
+        sums = _Sums.of(np.asarray(labels)[self._order], self._artists, self._columns, self._n_axes)
         if sums is None:
             return Evaluation(0.0, dict.fromkeys(PART_NAMES, 0.0), 0)
         playable = self._playable(sums)
@@ -291,7 +292,7 @@ class Judge:
     def _pairs_of_different_artists(self) -> float:
         """Mean squared distance of two tracks of the library by different artists."""
         everything = np.zeros(len(self), dtype=np.int32)
-        sums = _Sums.of(everything, self._artists, self._columns)
+        sums = _Sums.of(everything, self._artists, self._columns, self._n_axes)
         assert sums is not None
         distance, pairs = _pair_distances(sums, self._n_axes)
         return float(distance[0] / pairs[0]) if pairs[0] > 0 else 0.0
@@ -306,14 +307,17 @@ class _Sums:
     cluster_of_row: NDArray[np.integer[Any]]
     cluster_of_group: NDArray[np.integer[Any]]
     group_sizes: NDArray[np.float64]
-    group_columns: NDArray[np.float64]
+    group_within: NDArray[np.float64]
+    """Sum of squared distances over the ordered pairs of points of each group."""
     cluster_starts: NDArray[np.integer[Any]]
     """First group of each cluster."""
     sizes: NDArray[np.float64]
     cluster_columns: NDArray[np.float64]
 
     @classmethod
-    def of(cls, labels: NDArray[np.integer[Any]], artists: Labels, columns: Float32) -> _Sums | None:
+    def of(
+        cls, labels: NDArray[np.integer[Any]], artists: Labels, columns: Float32, n_axes: int
+    ) -> _Sums | None:
         """Sum up; rows must be sorted by artist. None if no row is in a cluster."""
         # Late: SciPy is 25 MB that a page which only shows the library never needs.
         from scipy.sparse import csr_array
@@ -333,7 +337,7 @@ class _Sums:
             (np.ones(len(rows), dtype=np.float32), rows, np.append(starts, len(rows))),
             shape=(len(starts), len(labels)),
         )
-        group_columns = np.asarray(members @ columns, dtype=np.float64)
+        group_columns = np.asarray(members @ columns)
         group_sizes = (ends - starts).astype(np.float64)
         cluster_of_row = np.cumsum(new_cluster) - 1
         cluster_starts = np.flatnonzero(new_cluster[starts])
@@ -342,10 +346,10 @@ class _Sums:
             cluster_of_row=cluster_of_row,
             cluster_of_group=cluster_of_row[starts],
             group_sizes=group_sizes,
-            group_columns=group_columns,
+            group_within=_within(group_columns, group_sizes, n_axes),
             cluster_starts=cluster_starts,
             sizes=np.add.reduceat(group_sizes, cluster_starts),
-            cluster_columns=np.add.reduceat(group_columns, cluster_starts, axis=0),
+            cluster_columns=np.add.reduceat(group_columns, cluster_starts, axis=0, dtype=np.float64),
         )
 
     def per_cluster(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -377,14 +381,27 @@ class _MoodOfLibrary:
 
 def _pair_distances(sums: _Sums, n_axes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum of squared distances over pairs of different artists, and their number, per cluster."""
-    within = 2 * (
-        sums.group_sizes * sums.group_columns[:, n_axes] - (sums.group_columns[:, :n_axes] ** 2).sum(axis=1)
-    )
-    everywhere = 2 * (
-        sums.sizes * sums.cluster_columns[:, n_axes] - (sums.cluster_columns[:, :n_axes] ** 2).sum(axis=1)
-    )
+    everywhere = _within(sums.cluster_columns, sums.sizes, n_axes)
     pairs = sums.sizes**2 - sums.per_cluster(sums.group_sizes**2)
-    return np.maximum(everywhere - sums.per_cluster(within), 0.0), pairs
+    return np.maximum(everywhere - sums.per_cluster(sums.group_within), 0.0), pairs
+
+
+def _within(
+    columns: NDArray[np.floating[Any]], sizes: NDArray[np.float64], n_axes: int
+) -> NDArray[np.float64]:
+    """Return the sum of squared distances over all pairs of points in each of some sets of points.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (m, n)
+        Per set: the sum of its points (`n_axes` numbers), then the sum of their squared lengths.
+    sizes : ndarray, shape (m,)
+    """
+    within = np.empty(len(columns))
+    for rows in row_blocks(len(columns)):  # as doubles all at once, the groups would outweigh the library
+        some = columns[rows, : n_axes + 1].astype(np.float64)
+        within[rows] = 2 * (sizes[rows] * some[:, n_axes] - (some[:, :n_axes] ** 2).sum(axis=1))
+    return within
 
 
 def _distributions(tags: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

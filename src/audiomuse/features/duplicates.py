@@ -18,7 +18,7 @@ from audiomuse.model import FeatureMatrix, Float32, TrackFeatures
 MAX_COSINE_DISTANCE = 0.004
 MAX_DURATION_DIFFERENCE_S = 2.0
 
-_BLOCK_ROWS = 512
+_BLOCK_ROWS = 1024
 """Rows compared at a time: large enough for BLAS, small enough that the band stays narrow."""
 
 
@@ -101,25 +101,30 @@ def duplicate_families(
     """
     n = len(matrix)
     order = np.argsort(matrix.duration_s, kind="stable")
-    units = _unit_rows(matrix.embedding[order])
-    durations = matrix.duration_s[order].astype(np.float64)
-    first, second = _near_pairs(units, durations, 1 - max_cosine_distance, max_duration_difference_s)
+    first, second = _near_pairs(matrix, order, 1 - max_cosine_distance, max_duration_difference_s)
     return _in_order_of_appearance(connected_components(n, order[first], order[second]))
 
 
 def _near_pairs(
-    units: Float32, durations: NDArray[np.float64], least_cosine: float, max_difference_s: float
+    matrix: FeatureMatrix, order: NDArray[np.intp], least_cosine: float, max_difference_s: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pairs (i < j) of rows, sorted by duration, that are near in sound and in duration."""
+    """Return the pairs (i < j) of positions in `order`, by duration, that are near in sound and in duration.
+
+    Block by block: neither a sorted copy of the embeddings nor a wide table of cosines is ever made.
+    """
+    durations = matrix.duration_s[order].astype(np.float64)
     ends = np.searchsorted(durations, durations + max_difference_s, side="right")
     found: list[NDArray[np.intp]] = [np.empty((2, 0), np.intp)]
-    for start in range(0, len(units), _BLOCK_ROWS):
-        stop = min(start + _BLOCK_ROWS, len(units))
-        band = slice(start, int(ends[stop - 1]))
-        i, j = np.nonzero(units[start:stop] @ units[band].T >= least_cosine)
-        i, j = i + start, j + start
-        keep = (i < j) & (j < ends[i])
-        found.append(np.stack([i[keep], j[keep]]))
+    for start in range(0, len(order), _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, len(order))
+        units = _unit_rows(matrix.embedding[order[start:stop]])
+        for left in range(start, int(ends[stop - 1]), _BLOCK_ROWS):
+            right = min(left + _BLOCK_ROWS, int(ends[stop - 1]))
+            others = units if left == start else _unit_rows(matrix.embedding[order[left:right]])
+            i, j = np.nonzero(units @ others[: right - left].T >= least_cosine)
+            i, j = i + start, j + left
+            keep = (i < j) & (j < ends[i])
+            found.append(np.stack([i[keep], j[keep]]))
     first, second = np.concatenate(found, axis=1)
     return first, second
 

@@ -1,7 +1,8 @@
 """From clusters to lists that people keep: gate, split, choose, order, name, recognise, explain."""
 
-from audiomuse.playlists.build import PlaylistChange, PlaylistSet, build_playlists
+from audiomuse.playlists.build import PlaylistChange, PlaylistSet, build_playlists, know_library
 from audiomuse.playlists.cover import cover_image, cover_svg
+from audiomuse.playlists.drafts import Library
 from audiomuse.playlists.fingerprint import ListFingerprint, MoodBar, list_fingerprint
 from audiomuse.playlists.identity import Match, match_playlists
 from audiomuse.playlists.options import PlaylistOptions
@@ -19,6 +20,7 @@ from audiomuse.playlists.report_html import render_html
 __all__ = [
     "Explanation",
     "FlowSummary",
+    "Library",
     "ListFingerprint",
     "ListQuality",
     "Match",
@@ -33,6 +35,7 @@ __all__ = [
     "cover_svg",
     "explain",
     "flow_summary",
+    "know_library",
     "list_fingerprint",
     "match_playlists",
     "order_for_flow",

@@ -65,6 +65,7 @@ def build_playlists(
     *,
     seed: int,
     previous: Sequence[Playlist] = (),
+    library: Library | None = None,
 ) -> PlaylistSet:
     """Make the playlists of a library.
 
@@ -83,6 +84,8 @@ def build_playlists(
         The lists of the last run. Locked ones come back as they are; the others keep their id and, unless
         the style of names changed, their name, and most of their songs; banned songs never come back,
         pinned ones never leave. A song is in one list of a run at most.
+    library : Library, optional
+        What `know_library` says of `matrix` and `Z`, for whoever makes playlists of them more than once.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def build_playlists(
     """
     options = options or PlaylistOptions()
     _check(matrix, Z, clustering)
-    library = _know(matrix, Z)
+    library = library or know_library(matrix, Z)
     clusters = rows_by_label(clustering.labels, len(clustering.centers))
     sizes = adapt_sizes(
         options,
@@ -129,8 +132,8 @@ def _check(matrix: FeatureMatrix, Z: Float32, clustering: Clustering) -> None:
         raise SignalError(f"Centres of {clustering.centers.shape[1]} numbers do not fit Z of {Z.shape[1]}.")
 
 
-def _know(matrix: FeatureMatrix, Z: Float32) -> Library:
-    """Work out artists, songs and recordings once."""
+def know_library(matrix: FeatureMatrix, Z: Float32) -> Library:
+    """Work out artists, songs and recordings, which takes longer than making playlists."""
     copies = duplicate_families(matrix)
     return Library(
         matrix=matrix,

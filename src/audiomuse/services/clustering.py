@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+
 from audiomuse.clustering import (
     CLEARLY_BETTER,
     Candidate,
@@ -30,9 +32,10 @@ from audiomuse.clustering import (
 from audiomuse.errors import LibraryEmpty
 from audiomuse.features import FeatureSpace
 from audiomuse.model import Clustering, FeatureMatrix, Playlist
-from audiomuse.playlists import PlaylistSet, build_playlists
+from audiomuse.playlists import Library, PlaylistSet, build_playlists, know_library
 from audiomuse.services.clustering_request import ClusteringRequest
-from audiomuse.services.library import snapshot
+from audiomuse.services.library import snapshot, without_embeddings
+from audiomuse.services.memory import give_back_free_memory
 from audiomuse.storage import MusicStore
 
 Mode = Literal["fresh", "warm", "unchanged"]
@@ -121,12 +124,23 @@ class PreparedRun:
         self._plan = plan
         self._request = request
         self._turn = threading.Lock()
-        ids = music.notes.get(_snapshot_note(run_key))
-        self.matrix = snapshot(music, plan.features_version, ids)
+        self._ids = music.notes.get(_snapshot_note(run_key))
         self._warm_start = _warm_start(music, plan.warm_clustering)
+        matrix = snapshot(music, plan.features_version, self._ids)
         self.evaluator = Evaluator(
-            self.matrix, plan.search_plan, judge_space=space_to_keep(self.matrix, self._warm_start)
+            matrix, plan.search_plan, judge_space=space_to_keep(matrix, self._warm_start)
         )
+        # The songs have their places: at 100,000 songs the embeddings would be 80 MB in every worker.
+        self.matrix = without_embeddings(matrix)
+        del matrix
+        give_back_free_memory()
+
+    @cached_property
+    def _library(self) -> Library:
+        """What previews and the end need to know of the songs, whatever the clusters are."""
+        matrix = snapshot(self._music, self._plan.features_version, self._ids)
+        known = know_library(matrix, self.evaluator.places)
+        return replace(known, matrix=self.matrix)
 
     @cached_property
     def previous(self) -> tuple[Playlist, ...]:
@@ -194,6 +208,7 @@ class PreparedRun:
             self._request.options,
             seed=self._request.seed,
             previous=self.previous,
+            library=self._library,
         )
 
 
@@ -277,7 +292,7 @@ def _digest(matrix: FeatureMatrix) -> str:
     """Identify a library: its songs and what was heard in them."""
     digest = hashlib.sha256(matrix.features_version.encode())
     digest.update("\0".join(matrix.ids).encode(errors="surrogatepass"))
-    digest.update(matrix.embedding.tobytes())
+    digest.update(np.ascontiguousarray(matrix.embedding).data)  # as it lies there: no copy
     return digest.hexdigest()
 
 

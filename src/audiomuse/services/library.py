@@ -174,6 +174,11 @@ def take_rows(matrix: FeatureMatrix, rows: NDArray[np.intp]) -> FeatureMatrix:
     return replace(matrix, **columns)
 
 
+def without_embeddings(matrix: FeatureMatrix) -> FeatureMatrix:
+    """Return a library without its embeddings (shape (n, 0)), which are most of what it holds in memory."""
+    return replace(matrix, embedding=np.empty((len(matrix), 0), dtype=np.float32))
+
+
 def snapshot(music: MusicStore, features_version: str, track_ids: Sequence[str]) -> FeatureMatrix:
     """Load exactly the given tracks, in the order of `load_matrix`, whatever came or went meanwhile.
 
