@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from audiomuse.services.clustering import (
 )
 from audiomuse.services.clustering_request import ClusteringRequest
 from audiomuse.services.job_handlers import JobContext, JobHandler, Outcome
+from audiomuse.services.kept import Kept
 from audiomuse.services.preflight import preflight
 from audiomuse.services.publishing import publish_playlists
 from audiomuse.services.publishing_job import PublishingTurn
@@ -31,6 +31,8 @@ KIND = "clustering"
 _PLAN_KEY = "plan"
 _RUNS_PER_ITEM = 12
 _PREVIEWED_LISTS = 12
+_KEPT_S = 60.0
+"""A run that nobody asked for so long is over, stopped or done elsewhere; it can be prepared again."""
 _PREVIEW_GAIN = 0.002
 """A new preview is made when the best score rose by so much."""
 
@@ -64,8 +66,7 @@ class ClusteringHandler(JobHandler):
         self._server = server
         self._turn = turn
         self._version = features_version
-        self._lock = threading.Lock()
-        self._prepared: tuple[str, PreparedRun] | None = None
+        self._prepared = Kept[PreparedRun](_KEPT_S)
 
     def plan(self, parameters: Mapping[str, Any]) -> Sequence[ItemPlan]:
         """Return the item that plans; raises `ParameterError` if the request makes no sense."""
@@ -202,15 +203,12 @@ class ClusteringHandler(JobHandler):
 
     def _run_of(self, context: JobContext) -> PreparedRun:
         """Return the job's run, prepared once in this process."""
-        with self._lock:
-            if self._prepared is None or self._prepared[0] != context.job.id:
-                request = ClusteringRequest.from_dict(context.job.parameters)
-                plan = self._plan_of(context)
-                self._prepared = (
-                    context.job.id,
-                    PreparedRun(self._music, plan, request, context.job.id),
-                )
-            return self._prepared[1]
+
+        def prepare() -> PreparedRun:
+            request = ClusteringRequest.from_dict(context.job.parameters)
+            return PreparedRun(self._music, self._plan_of(context), request, context.job.id)
+
+        return self._prepared.get(context.job.id, prepare)
 
 
 def _generation(generation: int, asked: Sequence[Candidate], *, shown: float = 0.0) -> list[ItemPlan]:
