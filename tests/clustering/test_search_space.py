@@ -119,3 +119,13 @@ def test_a_range_upside_down_is_refused_by_name_before_anything_runs(wrong, name
 def test_parameters_survive_storage():
     parameters = SearchParameters(algorithm="dbscan", dbscan_eps_min=0.2, dbscan_eps_max=0.4)
     assert SearchParameters.from_dict(parameters.to_dict()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("kind", "most", "noted"), [("full", 17, 1), ("tied", 40, 1), ("full", 16, 0), ("diag", 40, 0)]
+)
+def test_a_mixture_that_cannot_look_at_all_components_says_so(kind, most, noted):
+    wish = SearchParameters(algorithm="gmm", gmm_covariance_type=kind, pca_components_max=most)
+    adapted = SearchSpace.for_library(wish, 10_000).adapted
+    assert len(adapted) == noted
+    assert all(f"looks at 16 of {most} principal components" in sentence for sentence in adapted)

@@ -20,11 +20,8 @@ from audiomuse.clustering._lloyd import (
 )
 from audiomuse.clustering._mixture import Mixture, fit_mixture, refine_mixture
 from audiomuse.clustering.evolution import Candidate
-from audiomuse.clustering.space import EPS_QUANTILE
+from audiomuse.clustering.space import EPS_QUANTILE, MOST_FULL_COVARIANCE_AXES
 from audiomuse.model import Float32
-
-MOST_FULL_COVARIANCE_AXES = 16
-"""A full covariance matrix of more axes has more parameters than a cluster has songs."""
 
 _SAMPLE_ROUNDS = 12
 _SAMPLE_SETTLED = 0.005

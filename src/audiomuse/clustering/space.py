@@ -14,6 +14,9 @@ from audiomuse.features.spaces import block_names
 SMALL_LIBRARY = 2_000
 """Below so many songs the usual number of clusters would leave too few songs in each."""
 
+MOST_FULL_COVARIANCE_AXES = 16
+"""A full covariance matrix of more axes has more parameters than a cluster has songs."""
+
 EPS_QUANTILE = "eps_quantile"
 """Stands in for ``eps`` when it is found from the library: a quantile of the distances at which songs
 become core points."""
@@ -113,6 +116,7 @@ class SearchSpace:
             low, high = parameters.gmm_n_components_min, parameters.gmm_n_components_max
             dimensions["n_components"] = _cluster_counts(low, high, n_tracks, adapted)
             fixed["covariance_type"] = parameters.gmm_covariance_type
+            _note_few_axes(parameters, adapted)
         else:
             dimensions.update(_dbscan_dimensions(parameters, n_tracks, adapted))
         dimensions["pca_components"] = _pca_components(parameters, n_tracks, adapted)
@@ -188,6 +192,16 @@ def _pca_components(parameters: SearchParameters, n_tracks: int, adapted: list[s
     # No PCA (0) means all components: it belongs beside the many, not beside the single one.
     values = [*range(max(low, 1), high + 1), *([0] if low == 0 else [])]
     return Choice(tuple(values))
+
+
+def _note_few_axes(parameters: SearchParameters, adapted: list[str]) -> None:
+    kind, asked = parameters.gmm_covariance_type, parameters.pca_components_max
+    if kind in ("full", "tied") and asked > MOST_FULL_COVARIANCE_AXES:
+        adapted.append(
+            f"A mixture with {kind} covariances looks at {MOST_FULL_COVARIANCE_AXES} of {asked} principal "
+            "components: more would need more songs than a playlist has. "
+            "With GMM_COVARIANCE_TYPE diag it looks at all of them."
+        )
 
 
 def _usual_value(name: str, dimension: Dimension) -> Any:
