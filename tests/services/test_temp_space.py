@@ -1,4 +1,4 @@
-"""Downloads take bounded room, and what a killed process left is deleted."""
+"""Downloads take bounded room, and what a killed process left takes none of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audiomuse.services.temp_space import TempSpace, clear_abandoned
+from audiomuse.services.temp_space import TempSpace
 
 MB = 2**20
 
@@ -57,25 +57,28 @@ def test_a_file_beyond_the_limit_goes_alone(tmp_path: Path) -> None:
         pass
 
 
-def test_what_a_killed_process_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_makes_room(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
         "from audiomuse.services.temp_space import TempSpace\n"
-        "with TempSpace(Path(sys.argv[1]), 9).room_for(1, print) as folder:\n"
-        "    folder.mkdir()\n"
-        "    (folder / 'song').write_text('half')\n"
+        "with TempSpace(Path(sys.argv[1]), 1).room_for(1, print) as folder:\n"
+        "    (folder / 'song').write_bytes(bytes(2**20))\n"
         "    os._exit(0)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    with TempSpace(tmp_path, 9).room_for(1, no_waiting) as own:
-        download(own, "ours", 1)
-        download(tmp_path / "somebody else's", "diary", 1)
-        assert clear_abandoned(tmp_path) == 1
-        assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["diary", "ours"]
-        (own / "ours").unlink()
+    space, waited = TempSpace(tmp_path, 1), []
+    assert space.used_bytes() == MB
+    with space.room_for(MB, waited.append):
+        assert len(waited) == 1, "looked once, found the dead one"
+        assert space.used_bytes() == 0
 
 
-def test_without_a_folder_there_is_nothing_to_clear(tmp_path: Path) -> None:
-    assert clear_abandoned(tmp_path / "nowhere") == 0
+def test_songs_on_this_machine_need_no_temp_dir(tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    with TempSpace(tmp_path / "a file", 1).room_for(MB, no_waiting) as own:
+        assert not own.exists()
+
+
+def test_without_a_folder_nothing_is_used(tmp_path: Path) -> None:
     assert TempSpace(tmp_path / "nowhere", 1).used_bytes() == 0

@@ -16,7 +16,7 @@ from audiomuse.jobs.live import LiveSettings
 from audiomuse.jobs.tasks import ANALYSIS, CLUSTERING
 from audiomuse.model import Job
 from audiomuse.services.jobs import JobEngine
-from audiomuse.services.temp_space import clear_abandoned
+from audiomuse.services.temp_folders import AbandonedFolders
 from audiomuse.settings import Settings
 from audiomuse.storage import JobStore
 
@@ -63,6 +63,7 @@ class Sweeper:
         self._run_scheduled = run_scheduled
         self._show_alive = show_alive
         self._is_wedged = is_wedged
+        self._abandoned = AbandonedFolders()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._pruned = 0.0
@@ -88,7 +89,7 @@ class Sweeper:
         self._show_alive()
         self._engine.sweep()
         settings = self._settings.current()
-        clear_abandoned(settings.temp_dir)
+        self._abandoned.clear(settings.temp_dir)
         now = datetime.now().astimezone()
         quiet = is_quiet(settings.quiet_hours, now.time())
         active = {job.id: job for job in self._store.jobs.active()}

@@ -27,7 +27,7 @@ from audiomuse.jobs.live import DEFAULT_OPENER, LiveSettings
 from audiomuse.jobs.sweeper import Sweeper
 from audiomuse.jobs.watchdog import Watchdog
 from audiomuse.services.logs import configure_logging
-from audiomuse.services.owners import new_owner
+from audiomuse.services.temp_folders import OwnFolder
 from audiomuse.settings import Settings
 from audiomuse.storage import JobStore, open_job_store, open_music_store
 
@@ -137,17 +137,19 @@ def _be_polite() -> None:
 def _own_folder(temp_dir: Path) -> Iterator[Path]:
     """Keep what this worker, its children and their libraries write for a moment where it is swept.
 
-    The folder bears our name: should we be killed, any other worker's sweeper deletes it. Otherwise it goes
-    with the process, after the folder that Celery's pool keeps in it until then.
+    Should we be killed, any other worker's sweeper deletes the folder. Otherwise it goes with the process,
+    after the folder that Celery's pool keeps in it until then.
     """
     before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
-    folder = temp_dir / new_owner()
     try:
-        folder.mkdir(parents=True, mode=0o700)
+        own = OwnFolder(temp_dir)
     except OSError as e:
         log.warning("TEMP_DIR cannot be used", folder=str(temp_dir), reason=e.strerror)
         folder = Path(tempfile.mkdtemp(prefix="audiomuse-worker-"))
-    Finalize(None, shutil.rmtree, (folder, True), exitpriority=_AFTER_THE_POOL)
+        Finalize(None, shutil.rmtree, (folder, True), exitpriority=_AFTER_THE_POOL)
+    else:
+        folder = own.path
+        Finalize(None, own.delete, exitpriority=_AFTER_THE_POOL)
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
     try:
         yield folder

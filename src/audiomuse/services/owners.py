@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 _SEPARATOR = "+"  # neither in host names nor forbidden in file names
+_N_PARTS = 6
 
 
 def new_owner() -> str:
@@ -22,12 +23,22 @@ def new_owner() -> str:
     return _SEPARATOR.join(parts)
 
 
+def is_owner(name: str) -> bool:
+    """Tell whether `name` is one that `new_owner` may have returned, on any machine."""
+    return name.count(_SEPARATOR) == _N_PARTS - 1
+
+
+def is_of_this_boot(owner: str) -> bool:
+    """Tell whether `owner` began on this machine, in whatever container, since the machine was started."""
+    boot = _boot()
+    return bool(boot) and is_owner(owner) and owner.split(_SEPARATOR)[1] == boot
+
+
 def is_dead(owner: str) -> bool:
     """Tell whether the process behind `owner` is certainly gone; False where we cannot know."""
-    parts = owner.split(_SEPARATOR)
-    if len(parts) != 6:
+    if not is_owner(owner):
         return False
-    host, boot, name_space, pid, started, _ = parts
+    host, boot, name_space, pid, started, _ = owner.split(_SEPARATOR)
     if host != socket.gethostname() or not boot or name_space != _name_space():
         return False
     if boot != _boot():

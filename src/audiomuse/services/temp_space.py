@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from audiomuse.services.owners import is_dead, new_owner
+from audiomuse.services.owners import new_owner
+from audiomuse.services.temp_folders import AbandonedFolders, OwnFolder
 
 _UNKNOWN_SIZE = 64 * 2**20
 _LOOK_EVERY_S = 0.5
@@ -16,20 +18,21 @@ _LOOK_EVERY_S = 0.5
 class TempSpace:
     """The part of TEMP_DIR that this process uses, and the room that all processes share.
 
-    Every download has a folder of its own, named after the process: so another one can tell what a killed
-    process left behind, and delete it at once.
+    Every download has a folder of its own: another process can tell what a killed one left behind, and
+    deletes it at once.
 
     Parameters
     ----------
     folder : Path
         TEMP_DIR.
     limit_mb : int
-        MAX_TEMP_MB, for all processes of this machine together.
+        MAX_TEMP_MB, for all processes that share TEMP_DIR together.
     """
 
     def __init__(self, folder: Path, limit_mb: int) -> None:
         self._folder = folder
         self._limit = limit_mb * 2**20
+        self._abandoned = AbandonedFolders()
 
     @contextmanager
     def room_for(self, size_bytes: int | None, wait: Callable[[float], None]) -> Iterator[Path]:
@@ -47,13 +50,13 @@ class TempSpace:
         """
         expected = _UNKNOWN_SIZE if size_bytes is None else size_bytes
         while (used := self.used_bytes()) and used + expected > self._limit:
-            clear_abandoned(self._folder)
+            self._abandoned.clear(self._folder)
             wait(_LOOK_EVERY_S)
-        own = self._folder / new_owner()
+        own, delete = self._make_folder()
         try:
             yield own
         finally:
-            shutil.rmtree(own, ignore_errors=True)
+            delete()
 
     def used_bytes(self) -> int:
         """Return how much all processes have downloaded right now."""
@@ -64,12 +67,12 @@ class TempSpace:
                     used += path.stat().st_size
         return used
 
-
-def clear_abandoned(folder: Path) -> int:
-    """Delete what processes of this machine that are dead left in TEMP_DIR; return how many folders."""
-    if not folder.is_dir():
-        return 0
-    dead = [path for path in folder.iterdir() if path.is_dir() and is_dead(path.name)]
-    for path in dead:
-        shutil.rmtree(path, ignore_errors=True)
-    return len(dead)
+    def _make_folder(self) -> tuple[Path, Callable[[], None]]:
+        """Return a folder for one download, and what deletes it."""
+        try:
+            own = OwnFolder(self._folder)
+        except OSError:
+            # A song on this machine needs no folder; a download makes one, meets the same and says so.
+            unmade = self._folder / new_owner()
+            return unmade, partial(shutil.rmtree, unmade, ignore_errors=True)
+        return own.path, own.delete
