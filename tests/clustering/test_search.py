@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -83,12 +84,17 @@ def test_the_same_seed_gives_the_same_labels_and_another_seed_others(planted):
     assert not np.array_equal(one.labels, other.labels)
 
 
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:  # those who test have threads
+        yield pool
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_pool_of_processes_gives_the_same_result(small, algorithm):
+def test_a_pool_of_processes_gives_the_same_result(small, algorithm, processes):
     parameters = SearchParameters(algorithm=algorithm)
     alone = search(small.matrix, parameters, runs=40, seed=1)
-    with ProcessPoolExecutor(2) as pool:
-        together = search(small.matrix, parameters, runs=40, seed=1, executor=pool)
+    together = search(small.matrix, parameters, runs=40, seed=1, executor=processes)
     assert np.array_equal(alone.clustering.labels, together.clustering.labels)
     assert alone.clustering.score == together.clustering.score
     assert alone.history == together.history

@@ -113,7 +113,8 @@ def search(
         Asked before every candidate (with an executor: before every generation). Once it says True, the
         best candidate so far is polished and returned.
     executor : concurrent.futures.Executor or None
-        Where candidates are evaluated; a `ProcessPoolExecutor` uses more cores.
+        Where candidates are evaluated; a `ProcessPoolExecutor` uses more cores. Give it the context "spawn"
+        or "forkserver": to fork a process that has threads may hang the child.
     warm_start : WarmStart or None
         Continue from an earlier run: its centres settle on this library, and the fresh search replaces
         them only if its score is more than 2 % better.

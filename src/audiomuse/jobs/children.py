@@ -29,10 +29,12 @@ def start_child(
         Receives what the program prints; by default it prints where we do.
     """
     parent = os.getpid()
+    # Loaded before the fork: the child, where only this thread goes on, must wait for no other one's lock.
+    libc = ctypes.CDLL(None, use_errno=True)
 
     def die_with_parent() -> None:
         if sys.platform == "linux":
-            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(1)  # the parent died before the kernel began to watch
 
