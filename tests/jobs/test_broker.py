@@ -89,6 +89,32 @@ def test_the_server_starts_once_answers_and_stops(sqlite_settings: Settings) -> 
     second.stop()
 
 
+@needs_server
+def test_whoever_is_left_runs_a_server_that_died(sqlite_settings: Settings) -> None:
+    choice = choose_broker(sqlite_settings)
+    first, second = EmbeddedBroker(choice), EmbeddedBroker(choice)
+    try:
+        first.keep()
+        second.keep()
+        assert second.process is None
+        assert first.process is not None
+        first.process.kill()
+        first.process.wait()
+        second.keep()  # not while the first one lives: it is about to look
+        assert not second.answers()
+        first.keep()
+        assert second.answers()
+        first.stop()
+        second.keep()
+        assert second.process is not None
+        assert first.answers()
+        first.keep()
+        assert first.process is None
+    finally:
+        first.stop()
+        second.stop()
+
+
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     program = tmp_path / "server"
     program.write_text("#!/bin/sh\necho 'no such luck'\nexit 3\n")

@@ -139,6 +139,19 @@ class EmbeddedBroker:
             time.sleep(0.02)
         return True
 
+    def keep(self) -> None:
+        """Start the server again if it died, and run it from now on if whoever ran it is gone.
+
+        `up` and every worker of a data folder call this again and again: whoever comes first after a death
+        runs the server, and none may think that this is for good. Raises like `start`.
+        """
+        if self.process is not None:
+            if self.process.poll() is None:
+                return
+            log.warning("the message broker died; starting it again", code=self.process.returncode)
+            self.stop()
+        self.start()
+
     def answers(self) -> bool:
         """Tell whether the server is there."""
         try:

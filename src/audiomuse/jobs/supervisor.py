@@ -202,11 +202,9 @@ def _watch(
 ) -> int:
     """Keep everything running until a signal says otherwise."""
     while not signals.stops:
-        if broker is not None and broker.process is not None and broker.process.poll() is not None:
-            log.warning("the message broker died; starting it again", code=broker.process.returncode)
-            broker.stop()
+        if broker is not None:
             try:
-                broker.start()
+                broker.keep()
             except AudioMuseError as e:
                 log.error("the message broker does not start", error=str(e))
                 signals.wait(_LONGEST_PAUSE_S)

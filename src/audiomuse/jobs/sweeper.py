@@ -44,6 +44,8 @@ class Sweeper:
         Called every time, to say that this worker lives.
     is_wedged : callable
         Asked every time. A worker that hangs ends here: its leases come back, and it is started again.
+    keep_broker : callable
+        Called every time in the sweeper's thread, to start the message broker again if it died.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Sweeper:
         run_scheduled: Callable[[str], bool],
         show_alive: Callable[[], None] = lambda: None,
         is_wedged: Callable[[], bool] = lambda: False,
+        keep_broker: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._engine = JobEngine(store, ())
@@ -63,6 +66,7 @@ class Sweeper:
         self._run_scheduled = run_scheduled
         self._show_alive = show_alive
         self._is_wedged = is_wedged
+        self._keep_broker = keep_broker
         self._abandoned = AbandonedFolders()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -125,6 +129,10 @@ class Sweeper:
     def _run(self) -> None:
         token_age_s = 0.0
         while True:
+            try:
+                self._keep_broker()
+            except AudioMuseError as e:
+                log.error("the message broker does not start; trying again", error=str(e))
             try:
                 self.sweep(token_age_s=token_age_s)
                 token_age_s = _TOKEN_AGE_S

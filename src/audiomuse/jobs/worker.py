@@ -61,8 +61,8 @@ def run_worker(settings: Settings, *, opener: str = DEFAULT_OPENER) -> int:
     _be_polite()
     with ExitStack() as resources:
         choice = choose_broker(settings)
-        if choice.binary is not None:
-            broker = EmbeddedBroker(choice)
+        broker = None if choice.binary is None else EmbeddedBroker(choice)
+        if broker is not None:
             broker.start()
             resources.callback(broker.stop)
         music = resources.enter_context(open_music_store(settings))
@@ -82,6 +82,7 @@ def run_worker(settings: Settings, *, opener: str = DEFAULT_OPENER) -> int:
             run_scheduled=partial(announce_scheduled, app),
             show_alive=resources.enter_context(_listed(store, settings.worker_count, place)),
             is_wedged=Watchdog(app).is_wedged,
+            keep_broker=broker.keep if broker is not None else lambda: None,
         )
         resources.callback(sweeper.stop)
         return _serve(app, settings.worker_count, sweeper, stop_file)
