@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -82,3 +84,21 @@ def test_songs_on_this_machine_need_no_temp_dir(tmp_path: Path) -> None:
 
 def test_without_a_folder_nothing_is_used(tmp_path: Path) -> None:
     assert TempSpace(tmp_path / "nowhere", 1).used_bytes() == 0
+
+
+def test_folders_that_come_and_go_are_counted_without_trouble(tmp_path):
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            (tmp_path / "a" / "b").mkdir(parents=True)
+            (tmp_path / "a" / "b" / "song.flac").write_bytes(b"1234")
+            shutil.rmtree(tmp_path / "a")
+
+    busy = threading.Thread(target=come_and_go)
+    busy.start()
+    try:
+        assert {TempSpace(tmp_path, 1).used_bytes() for _ in range(2000)} <= {0, 4}
+    finally:
+        done.set()
+        busy.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -61,10 +62,11 @@ class TempSpace:
     def used_bytes(self) -> int:
         """Return how much all processes have downloaded right now."""
         used = 0
-        for path in self._folder.rglob("*"):
-            with suppress(FileNotFoundError):  # deleted since it was listed
-                if path.is_file():
-                    used += path.stat().st_size
+        # Others delete folders and files while we look; `walk` passes over what is gone.
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    used += os.lstat(os.path.join(folder, name)).st_size
         return used
 
     def _make_folder(self) -> tuple[Path, Callable[[], None]]:
