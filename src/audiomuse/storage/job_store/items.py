@@ -15,8 +15,9 @@ from audiomuse.storage.job_schema import ACTIVE, jobs
 from audiomuse.storage.job_schema import items as table
 from audiomuse.storage.job_store.states import StageCount, count_items, merge, stage_counts, transition
 
-MAX_ATTEMPTS = 5
-"""A worker that dies this often on the same item dies of the item."""
+MAX_ATTEMPTS = 10
+"""A worker that dies this often on the same item dies of the item. Updates, power cuts and kills hit the
+longest songs again and again, so it takes more than a few to accuse one."""
 
 _UNFINISHED = (ItemState.PENDING.value, ItemState.LEASED.value)
 
