@@ -122,9 +122,26 @@ def test_an_item_that_kills_ten_workers_is_poison(jobs: JobStore) -> None:
         assert jobs.items.failed(job_id) == []
         jobs.items.claim(job_id, "doomed", 1, lease_s=600)
         jobs.items.sweep(is_dead=lambda owner: True)
+        rest_is_over(jobs)
     [failed] = jobs.items.failed(job_id)
     assert (failed.key, failed.error_kind) == ("song-0", "poison")
     assert [item.key for item in jobs.items.claim(job_id, "me", 9, lease_s=60)] == ["song-1"]
+
+
+def test_after_its_third_death_an_item_rests_and_others_go_on(jobs: JobStore) -> None:
+    job_id = started(jobs, 2)
+    for _ in range(3):
+        [item] = jobs.items.claim(job_id, "doomed", 1, lease_s=600)
+        assert item.key == "song-0"
+        jobs.items.sweep(is_dead=lambda owner: True)
+    assert [item.key for item in jobs.items.claim(job_id, "me", 9, lease_s=60)] == ["song-1"]
+    rest_is_over(jobs)
+    assert [item.key for item in jobs.items.claim(job_id, "me", 9, lease_s=60)] == ["song-0"]
+
+
+def rest_is_over(jobs: JobStore) -> None:
+    with jobs.database.write() as connection:
+        connection.exec_driver_sql("UPDATE job_item SET not_before = 0")
 
 
 def test_giving_back_is_not_an_attempt(jobs: JobStore) -> None:

@@ -18,6 +18,10 @@ from audiomuse.storage.job_store.states import StageCount, count_items, merge, s
 MAX_ATTEMPTS = 10
 """A worker that dies this often on the same item dies of the item. Updates, power cuts and kills hit the
 longest songs again and again, so it takes more than a few to accuse one."""
+_SUSPECT_ATTEMPTS = 3
+_REST_S = 15.0
+"""From the third death on an item rests, each time so much longer: others go on meanwhile, and what kills
+workers for a reason of its own, such as a lack of memory, has time to pass."""
 
 _UNFINISHED = (ItemState.PENDING.value, ItemState.LEASED.value)
 
@@ -210,7 +214,8 @@ class ItemRows:
     def sweep(self, is_dead: Callable[[str], bool] = lambda owner: False) -> int:
         """Take back the leases that ran out and those of owners known to be dead; return how many.
 
-        An item that killed its worker `MAX_ATTEMPTS` times fails with the kind ``"poison"``.
+        An item that killed its worker `MAX_ATTEMPTS` times fails with the kind ``"poison"``; from the third
+        time on it is not given out at once.
         """
         # Written out, not bound: only so SQLite can tell that the index of the leased items serves.
         leased = table.c.state == sa.literal_column(f"'{ItemState.LEASED.value}'")
@@ -232,7 +237,13 @@ class ItemRows:
                 **free,
             )  # fmt: skip
             given_up = int(connection.execute(poison).rowcount)
-            back = sa.update(table).where(lost).values(state=ItemState.PENDING.value, **free)
+            deaths = table.c.attempts - (_SUSPECT_ATTEMPTS - 1)
+            rest_s = sa.case((deaths > 0, _REST_S * deaths), else_=0.0)
+            back = (
+                sa.update(table)
+                .where(lost)
+                .values(state=ItemState.PENDING.value, not_before=now + rest_s, **free)
+            )
             return given_up + int(connection.execute(back).rowcount)
 
     def leased(self, job_id: str) -> list[JobItem]:
