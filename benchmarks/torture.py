@@ -33,7 +33,7 @@ from audiomuse.services.configuration import complete_settings
 
 _LONGEST_WAIT_S = 240.0
 _TARGETS = {"child": 40, "broker": 20, "web": 15, "worker": 15, "connections": 20, "up": 5}
-_SWEPT_AFTER_S = 12.0
+_SWEPT_AFTER_S = 120.0
 
 
 class Arena:
@@ -115,7 +115,12 @@ class Arena:
         return self.services.engine.status(job_id).job
 
     def close(self) -> int:
-        time.sleep(_SWEPT_AFTER_S)  # the last one killed may just have been replaced
+        # The last one killed has yet to be replaced, and its successor to sweep: one folder is the worker's.
+        deadline = time.monotonic() + _SWEPT_AFTER_S
+        temp_dir = self.services.settings.temp_dir
+        while time.monotonic() < deadline and len(list(temp_dir.iterdir())) > 1:
+            time.sleep(0.5)
+        time.sleep(2.0)
         self.up.send_signal(signal.SIGTERM)
         code = self.up.wait(60)
         self.services.close()

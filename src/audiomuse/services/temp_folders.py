@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 _ALIVE = "alive"
 _BEAT_EVERY_S = 60.0
 _PATIENCE_S = 3600.0
+_EMPTY_S = 60.0
+"""What is empty is a folder half made or half deleted: its owner takes another one if it is gone."""
 
 
 class OwnFolder:
@@ -110,7 +112,10 @@ class AbandonedFolders:
         try:
             alive = os.open(folder / _ALIVE, os.O_RDWR)
         except FileNotFoundError:  # not yet there, or what was deleted was not deleted to the end
-            return self._is_silent(folder, _sign_of_life(folder)) and _delete(folder)
+            sign = _sign_of_life(folder)
+            if self._is_silent(folder, sign, _EMPTY_S) and _delete_empty(folder):
+                return True
+            return self._is_silent(folder, sign, self._patience_s) and _delete(folder)
         except OSError:  # somebody else's, whom we may not judge
             return False
         try:
@@ -120,11 +125,12 @@ class AbandonedFolders:
                 return False
             is_dead = bool(is_free) and is_of_this_boot(folder.name)
             # The lock is held meanwhile: an owner that was about to take it looks for another folder.
-            return (is_dead or self._is_silent(folder, _sign_of_life(alive))) and _delete(folder)
+            is_dead = is_dead or self._is_silent(folder, _sign_of_life(alive), self._patience_s)
+            return is_dead and _delete(folder)
         finally:
             os.close(alive)
 
-    def _is_silent(self, folder: Path, sign: int | None) -> bool:
+    def _is_silent(self, folder: Path, sign: int | None, patience_s: float) -> bool:
         """Tell whether the last sign of life has been the same for too long."""
         if sign is None:
             return False
@@ -133,7 +139,7 @@ class AbandonedFolders:
         if sign != last:
             self._last_signs[folder] = (sign, now)
             return False
-        return now - since > self._patience_s
+        return now - since > patience_s
 
 
 def _make_locked(folder: Path) -> tuple[Path, int] | None:
@@ -166,6 +172,15 @@ def _sign_of_life(file: Path | int) -> int | None:
     with suppress(FileNotFoundError):
         return os.stat(file).st_mtime_ns
     return None
+
+
+def _delete_empty(folder: Path) -> bool:
+    """Delete a folder unless something is in it; tell whether it is gone."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return not folder.exists()
+    return True
 
 
 def _delete(folder: Path) -> bool:
