@@ -134,11 +134,8 @@ class TrackFeatures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FeatureMatrix:
-    """The analysed library as columns; row i of every column is the same track.
-
-    Tracks without an embedding (silence) are not in it: there is nothing to compare.
-    """
+class SongColumns:
+    """What is kept of the analysed library in any form; row i of every column is the same track."""
 
     ids: tuple[str, ...]
     artists: tuple[str, ...]
@@ -155,14 +152,23 @@ class FeatureMatrix:
     """Shape (n,), NaN for silence."""
     energy: Float32
     """Shape (n,), 0..1, NaN for silence."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureMatrix(SongColumns):
+    """The analysed library as columns, at full precision.
+
+    Tracks without an embedding (silence) are not in it: there is nothing to compare.
+    """
+
     tags: Float32
     """Shape (n, 50)."""
     embedding: Float32
     """Shape (n, 200)."""
     features_version: str = ""
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

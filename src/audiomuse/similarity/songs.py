@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from audiomuse.model import EMBEDDING_SIZE, MSD_TAGS, FeatureMatrix, Float32
+from audiomuse.model import EMBEDDING_SIZE, MSD_TAGS, FeatureMatrix, Float32, SongColumns
 
 Rows = NDArray[np.intp]
 
@@ -158,31 +158,14 @@ class EightBitRows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Songs:
+class Songs(SongColumns):
     """The analysed library, packed; row i of every column is the same song, as in `FeatureMatrix`."""
 
-    ids: tuple[str, ...]
-    artists: tuple[str, ...]
-    titles: tuple[str, ...]
-    albums: tuple[str, ...]
-    duration_s: Float32
-    """Shape (n,)."""
-    tempo_bpm: Float32
-    """Shape (n,), NaN where there is no tempo."""
-    key_index: NDArray[np.int8]
-    """Shape (n,), as in `FeatureMatrix`; -1 where there is no key."""
-    loudness_lufs: Float32
-    """Shape (n,), NaN for silence."""
-    energy: Float32
-    """Shape (n,), 0..1, NaN for silence."""
     tags: EightBitRows
     """Shape (n, 50)."""
     embedding: EightBitRows
     """Shape (n, 200)."""
     features_version: str = ""
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     @classmethod
     def pack(cls, pieces: Iterable[FeatureMatrix]) -> Self:

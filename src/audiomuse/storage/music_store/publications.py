@@ -70,15 +70,7 @@ class PublicationRows:
 
         An earlier publication of the same playlist under another id is retired: still ours, to be deleted.
         """
-        row = {
-            "server": publication.server,
-            "remote_id": publication.remote_id,
-            "playlist_id": playlist_id,
-            "name": publication.name,
-            "track_ids": list(publication.track_ids),
-            "published_at": publication.published_at,
-            "retired": False,
-        }
+        row = _row(playlist_id, publication, retired=False)
         same_playlist = sa.and_(*_of(table, publication.server, playlist_id))
         with self._database.write() as connection:
             connection.execute(sa.update(table).where(same_playlist).values(retired=True))
@@ -90,15 +82,7 @@ class PublicationRows:
 
         It is ours to delete from now on; only `record` makes it the one that counts.
         """
-        row = {
-            "server": publication.server,
-            "remote_id": publication.remote_id,
-            "playlist_id": playlist_id,
-            "name": publication.name,
-            "track_ids": list(publication.track_ids),
-            "published_at": publication.published_at,
-            "retired": True,
-        }
+        row = _row(playlist_id, publication, retired=True)
         with self._database.write() as connection:
             self._database.upsert(connection, table, [row])
 
@@ -145,6 +129,18 @@ class PublicationRows:
 
 def _of(rows: sa.Table, server: str, playlist_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (rows.c.server == server, rows.c.playlist_id == playlist_id)
+
+
+def _row(playlist_id: str, publication: Publication, *, retired: bool) -> dict[str, Any]:
+    return {
+        "server": publication.server,
+        "remote_id": publication.remote_id,
+        "playlist_id": playlist_id,
+        "name": publication.name,
+        "track_ids": list(publication.track_ids),
+        "published_at": publication.published_at,
+        "retired": retired,
+    }
 
 
 def _publication(row: Row[Any]) -> Publication:
